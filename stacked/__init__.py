@@ -1,0 +1,45 @@
+"""Greedy layer-wise stacked pretraining."""
+
+from stacked.autoencoders import Autoencoder, Denoising, KLSparsity, L1Sparsity, LayerSettings, Plain, Sparse
+from stacked.cache import CodeCache
+from stacked.callbacks import Callback, EarlyStopping, History
+from stacked.classifier import FeedforwardClassifier
+from stacked.classifier_settings import ClassifierSettings
+from stacked.corruption import Gaussian, Masking, SaltAndPepper
+from stacked.datasets import LabelledImages, load_idx, load_mnist
+from stacked.errors import StackedError, StackedWarning
+from stacked.optimizers import LBFGS, SGD, Adam
+from stacked.schedules import CosineDecay, ExponentialDecay
+from stacked.stack import StackedAutoencoder
+from stacked.training import TrainingConfig
+
+__all__ = [
+    "LBFGS",
+    "SGD",
+    "Adam",
+    "Autoencoder",
+    "Callback",
+    "ClassifierSettings",
+    "CodeCache",
+    "CosineDecay",
+    "Denoising",
+    "EarlyStopping",
+    "ExponentialDecay",
+    "FeedforwardClassifier",
+    "Gaussian",
+    "History",
+    "KLSparsity",
+    "L1Sparsity",
+    "LabelledImages",
+    "LayerSettings",
+    "Masking",
+    "Plain",
+    "SaltAndPepper",
+    "Sparse",
+    "StackedAutoencoder",
+    "StackedError",
+    "StackedWarning",
+    "TrainingConfig",
+    "load_idx",
+    "load_mnist",
+]

@@ -1,0 +1,95 @@
+"""Shuffled minibatches from rows of any kind.
+
+Rows that can be addressed one by one (arrays, memory maps) are gathered in a fresh random order each epoch.
+Rows that only give slices (a compressed HDF5 dataset) are read in blocks: the blocks are taken in random order, as
+many as fill a mixing buffer, and the buffer is shuffled. When everything fits into the buffer, both ways give the
+same minibatches.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stacked.examples import Examples
+from stacked.randomness import Stream
+from stacked.rows import BLOCK, addressable, to_tensor
+
+MIXING_BYTES = 2**28
+"""Size of the mixing buffer: the rows that are shuffled together."""
+
+Minibatch = tuple[Tensor, Tensor | None]
+"""Rows `(size, n_inputs)`, and their labels `(size,)` where there are any."""
+
+
+class Batches:
+    """The minibatches of an epoch.
+
+    Parameters
+    ----------
+    examples : Examples
+        What is learnt from.
+    size : int
+        Rows a minibatch; the last one of an epoch may be smaller.
+    dtype, device
+        Of the minibatches.
+    """
+
+    def __init__(self, examples: Examples, size: int, dtype: torch.dtype, device: torch.device) -> None:
+        self.size, self._dtype, self._device = size, dtype, device
+        self._rows, labels, self._numbers = examples
+        self._labels = None if labels is None else torch.from_numpy(labels)
+        self._table = to_tensor(np.asarray(self._rows)) if addressable(self._rows) else None
+
+    def shuffled(self, stream: Stream) -> Iterator[Minibatch]:
+        """One epoch in random order."""
+        if self._table is not None:
+            return self._one_by_one(self._numbers[stream.permutation(len(self._numbers))])
+        return self._mixed(stream)
+
+    def in_order(self) -> Iterator[Minibatch]:
+        """One epoch as the rows stand."""
+        return self._one_by_one(self._numbers)
+
+    def _one_by_one(self, numbers: Tensor) -> Iterator[Minibatch]:
+        for start in range(0, len(numbers), self.size):
+            some = numbers[start : start + self.size]
+            yield self._placed(self._read(some), some)
+
+    def _mixed(self, stream: Stream) -> Iterator[Minibatch]:
+        """Minibatches of one mixing buffer after the other; what a buffer leaves over joins the next."""
+        rows = torch.empty(0, self._rows.shape[1], dtype=self._dtype)
+        numbers = self._numbers[:0]
+        for pieces in self._buffers(stream):
+            fresh = torch.cat([self._read(piece).to(self._dtype) for piece in pieces])
+            order = stream.permutation(len(fresh))
+            rows = torch.cat([rows, fresh[order]])
+            numbers = torch.cat([numbers, torch.cat(pieces)[order]])
+            while len(rows) >= self.size:
+                yield self._placed(rows[: self.size], numbers[: self.size])
+                rows, numbers = rows[self.size :], numbers[self.size :]
+        if len(rows):
+            yield self._placed(rows, numbers)
+
+    def _buffers(self, stream: Stream) -> Iterator[list[Tensor]]:
+        """The numbers of the rows that are mixed together, in pieces that lie side by side."""
+        row_bytes = self._rows.shape[1] * self._dtype.itemsize
+        capacity = max(self.size, MIXING_BYTES // row_bytes)
+        if len(self._numbers) <= capacity:
+            yield list(torch.split(self._numbers, BLOCK))
+            return
+        pieces = torch.split(self._numbers, min(BLOCK, max(1, capacity // 64)))
+        for some in torch.split(stream.permutation(len(pieces)), max(1, capacity // len(pieces[0]))):
+            yield [pieces[i] for i in some.tolist()]
+
+    def _read(self, numbers: Tensor) -> Tensor:
+        """Rows by their numbers; ascending ones, where rows come in slices."""
+        if self._table is not None:
+            return self._table.index_select(0, numbers)
+        first, last = int(numbers[0]), int(numbers[-1])
+        return to_tensor(np.asarray(self._rows[first : last + 1]))[numbers - first]
+
+    def _placed(self, x: Tensor, numbers: Tensor) -> Minibatch:
+        labels = None if self._labels is None else self._labels[numbers].to(self._device)
+        return x.to(device=self._device, dtype=self._dtype), labels

@@ -1,0 +1,106 @@
+"""A folder of codes on disk, keyed by what they depend on and bounded in size."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from stacked.cache_entry import Codes, Compute, is_entry, open_entry, write_entry
+from stacked.errors import StackedError, check_count, mismatch
+from stacked.rows import Array
+
+
+class CodeCache:
+    """Keeps codes, so that the same layers on the same rows are computed once.
+
+    Parameters
+    ----------
+    folder : path
+        Where the entries lie; made when the first is written.
+    max_bytes : int
+        After an entry is added, those not used for longest are removed until the rest fit; 512 MiB by default.
+        The newest entry stays whatever its size.
+
+    Attributes
+    ----------
+    computed, reused : int
+        How often codes were computed, and how often they were found.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], max_bytes: int = 2**29) -> None:
+        check_count("max_bytes", max_bytes)
+        self.folder, self.max_bytes = Path(folder), max_bytes
+        self.computed = self.reused = 0
+
+    def get(self, codes: Codes, compute: Compute) -> Array:
+        """The codes, found or computed, as a memory map that may be written to without changing the file."""
+        path = self.folder / f"{codes.key}.h5"
+        found = open_entry(path, codes)
+        if found is not None:
+            self.reused += 1
+            os.utime(path)
+            return found
+        self.computed += 1
+        if path.exists() and not is_entry(path):
+            return _unnamed(codes, compute)
+        return self._add(path, codes, compute)
+
+    def size(self) -> int:
+        """Bytes that the entries take on disk."""
+        return sum(path.stat().st_size for path in self._entries())
+
+    def _add(self, path: Path, codes: Codes, compute: Compute) -> Array:
+        part = path.with_name(f".{codes.key}.{uuid.uuid4().hex}.part")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            check_space(self.folder, codes.n_bytes)
+            write_entry(part, codes, compute)
+            part.replace(path)
+        except OSError as error:
+            raise StackedError(f"no codes can be kept in {self.folder}: {error}; name another folder") from error
+        finally:
+            part.unlink(missing_ok=True)
+        self._prune(newest=path)
+        added = open_entry(path, codes)
+        if added is None:
+            raise StackedError(f"{path} does not read as it was written; check this disk, or name another folder")
+        return added
+
+    def _entries(self) -> list[Path]:
+        return [path for path in self.folder.glob("*.h5") if is_entry(path)]
+
+    def _prune(self, newest: Path) -> None:
+        surplus = self.size() - self.max_bytes
+        for path in sorted(self._entries(), key=lambda path: path.stat().st_mtime):
+            if surplus > 0 and path != newest:
+                surplus -= path.stat().st_size
+                path.unlink()
+
+
+@contextlib.contextmanager
+def temporary_cache() -> Iterator[CodeCache]:
+    """A cache in the system's folder for temporary files that is gone at the end."""
+    with tempfile.TemporaryDirectory(prefix="stacked-", ignore_cleanup_errors=True) as folder:
+        yield CodeCache(folder, max_bytes=2**63)
+
+
+def check_space(folder: Path, n_bytes: int) -> None:
+    """Raise when the disk that holds `folder` has less than `n_bytes` left."""
+    free = shutil.disk_usage(folder).free
+    if n_bytes > free:
+        expected, received = f"{n_bytes / 1e6:,.0f} MB left on the disk for codes", f"{free / 1e6:,.0f} MB"
+        remedy = "make room, or name a cache folder on another disk"
+        raise mismatch(str(folder), expected=expected, received=received, remedy=remedy)
+
+
+def _unnamed(codes: Codes, compute: Compute) -> Array:
+    """Codes in a file without a name, for the case that the name is taken by something that is not ours."""
+    with tempfile.TemporaryFile() as file:
+        values = np.memmap(file, codes.dtype, "w+", 0, codes.shape)
+    compute(values)
+    return values

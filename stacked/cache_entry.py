@@ -1,0 +1,103 @@
+"""One entry of the cache: an HDF5 file with one contiguous dataset `codes`.
+
+Its first kilobyte, which HDF5 leaves to the user, says that the file is an entry, what it holds, and the SHA-256 of
+the values. All of it is checked when an entry is opened, so that a damaged file is never trusted.
+"""
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from stacked import hdf5
+from stacked.errors import StackedWarning
+from stacked.rows import Array, blocks
+
+FORMAT = 1
+_MAGIC = b"stacked code cache\n"
+_USER_BLOCK = 1024
+
+
+class Codes(NamedTuple):
+    """The codes an entry holds: the key of what produced them, their shape and dtype."""
+
+    key: str
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the values."""
+        return self.shape[0] * self.shape[1] * self.dtype.itemsize
+
+
+Compute = Callable[[Array], object]
+"""Writes codes into the array it is handed."""
+
+
+def is_entry(path: Path) -> bool:
+    """Whether the file was written by `write_entry`, whatever has become of it since."""
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) == _MAGIC
+
+
+def write_entry(path: Path, codes: Codes, compute: Compute) -> None:
+    """Write a complete entry and flush it to disk."""
+    offset = hdf5.create_contiguous(path, "codes", codes.shape, codes.dtype, _USER_BLOCK)
+    with path.open("r+b") as file:
+        if hasattr(os, "posix_fallocate"):  # a full disk is an error here; in a memory map it would be a crash
+            os.posix_fallocate(file.fileno(), offset, codes.n_bytes)
+        values = np.memmap(file, codes.dtype, "r+", offset, codes.shape)
+        compute(values)
+        values.flush()
+        head = _MAGIC + json.dumps({**_described(codes), "offset": offset, "sha256": _sha256(values)}).encode()
+        file.seek(0)
+        file.write(head.ljust(_USER_BLOCK, b" "))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def open_entry(path: Path, codes: Codes) -> Array | None:
+    """The codes as a copy-on-write memory map; None where there are none, or, with a warning, none to be trusted."""
+    if not path.exists():
+        return None
+    if not is_entry(path):
+        message = f"{path} was not written by this cache: it is left as it is, and the codes are computed"
+        warnings.warn(message, StackedWarning, stacklevel=2)
+        return None
+    try:
+        return _verified(path, codes)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        warnings.warn(f"{path} is computed again, for it cannot be used: {error}", StackedWarning, stacklevel=2)
+        return None
+
+
+def _verified(path: Path, codes: Codes) -> Array:
+    with path.open("rb") as file:
+        head = json.loads(file.read(_USER_BLOCK)[len(_MAGIC) :])
+        if head["format"] != FORMAT:
+            raise ValueError(f"its format is {head['format']!r}, not {FORMAT}")
+        if {**head, **_described(codes)} != head:
+            raise ValueError("its header describes other codes")
+        if os.fstat(file.fileno()).st_size < head["offset"] + codes.n_bytes:
+            raise ValueError("it is truncated")
+        values = np.memmap(file, codes.dtype, "c", head["offset"], codes.shape)
+    if _sha256(values) != head["sha256"]:
+        raise ValueError("its values do not match their checksum")
+    return values
+
+
+def _described(codes: Codes) -> dict[str, Any]:
+    return {"format": FORMAT, "key": codes.key, "shape": list(codes.shape), "dtype": codes.dtype.str}
+
+
+def _sha256(values: Array) -> str:
+    digest = hashlib.sha256()
+    for _, block in blocks(values):
+        digest.update(np.ascontiguousarray(block).data)
+    return digest.hexdigest()

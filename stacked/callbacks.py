@@ -1,0 +1,79 @@
+"""What can watch a training: a page of events that do nothing, the history, and early stopping."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from stacked.errors import check_count
+
+if TYPE_CHECKING:
+    from stacked.training import Training
+
+Record = dict[str, Any]
+"""The figures of one epoch: `epoch` (from 1), `loss`, `learning_rate`, `seconds`, `rows_per_second`, and what the
+model measures on validation rows, such as `validation_loss`."""
+
+
+class Callback:
+    """Is told what happens; override the events of interest. Setting `training.stopping` ends after the epoch."""
+
+    def on_start(self, training: Training) -> None:
+        """Before the first epoch."""
+
+    def on_step(self, training: Training, n_rows: int) -> None:
+        """After a step on `n_rows` rows."""
+
+    def on_epoch(self, training: Training, record: Record) -> None:
+        """After an epoch with these figures."""
+
+    def on_end(self, training: Training) -> None:
+        """After the last epoch."""
+
+
+class History(Callback):
+    """Keeps the record of every epoch. `history["loss"]` is the list of one figure."""
+
+    def __init__(self, records: list[Record] | None = None) -> None:
+        self.records: list[Record] = [] if records is None else records
+
+    def __getitem__(self, figure: str) -> list[Any]:
+        return [record[figure] for record in self.records]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def on_epoch(self, training: Training, record: Record) -> None:
+        self.records.append(record)
+
+
+class EarlyStopping(Callback):
+    """Ends a training that no longer improves on validation rows, and restores the weights of the best epoch.
+
+    Parameters
+    ----------
+    patience : int
+        Epochs without improvement before the end.
+    figure : str
+        The figure to lower; one of the record.
+    """
+
+    def __init__(self, patience: int, figure: str = "validation_loss") -> None:
+        check_count("patience", patience)
+        self.patience, self.figure = patience, figure
+        self.best = float("inf")
+        self._best_weights: dict[str, Tensor] = {}
+        self._waited = 0
+
+    def on_epoch(self, training: Training, record: Record) -> None:
+        if record[self.figure] < self.best:
+            self.best, self._waited = record[self.figure], 0
+            self._best_weights = {name: value.clone() for name, value in training.model.state_dict().items()}
+        else:
+            self._waited += 1
+        training.stopping = self._waited >= self.patience
+
+    def on_end(self, training: Training) -> None:
+        if self._best_weights:
+            training.model.load_state_dict(self._best_weights)

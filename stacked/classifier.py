@@ -1,0 +1,212 @@
+"""The feedforward classifier: transfer the encoders of a stack, add an output layer, fine-tune with labels."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from stacked.callbacks import Callback, History
+from stacked.classifier_settings import ClassifierSettings
+from stacked.dense import Dense
+from stacked.devices import device_named, dtype_named, numpy_dtype
+from stacked.examples import Examples, as_labels, check_two_classes
+from stacked.network import Network
+from stacked.outputs import class_output
+from stacked.progress import training_display
+from stacked.randomness import Randomness, randomness_of
+from stacked.rows import Array, Rows, as_rows, map_rows, value_range
+from stacked.stack import StackedAutoencoder
+from stacked.training import Streams, Training, TrainingConfig, check_plan
+
+
+class FeedforwardClassifier:
+    """A feedforward network that tells classes apart, randomly initialised.
+
+    Parameters
+    ----------
+    settings : ClassifierSettings or sequence of int
+        What it is, or just its sizes.
+    seed : int or Randomness
+        Determines the initial weights, the orders and the dropout.
+    dtype : {"float32", "float64"}
+        Of the weights.
+    device : str
+        "cpu", "cuda" or "mps".
+
+    Attributes
+    ----------
+    layers : list of Dense
+        Hidden layers and the output layer, bottom first.
+    n_frozen : int
+        How many of the lowest layers training leaves as they are.
+    history : History
+        The training record.
+    """
+
+    def __init__(
+        self,
+        settings: ClassifierSettings | Sequence[int],
+        *,
+        seed: int | Randomness = 0,
+        dtype: str = "float32",
+        device: str | torch.device = "cpu",
+    ) -> None:
+        self.settings = settings if isinstance(settings, ClassifierSettings) else ClassifierSettings(tuple(settings))
+        self.randomness = randomness_of(seed)
+        self.device = device_named(device)
+        self.layers = self._drawn_layers(dtype_named(dtype))
+        self.n_frozen = 0
+        self.history = History()
+
+    @classmethod
+    def from_stack(
+        cls,
+        stack: StackedAutoencoder,
+        n_classes: int,
+        *,
+        freeze: bool = False,
+        seed: int | Randomness = 0,
+        **settings: Any,
+    ) -> "FeedforwardClassifier":
+        """A classifier whose hidden layers are copies of the stack's encoders, below a fresh output layer.
+
+        Parameters
+        ----------
+        stack : StackedAutoencoder
+            Trained; later changes of the classifier leave it as it is. Decoders play no part.
+        n_classes : int
+            Number of classes.
+        freeze : bool
+            Train the output layer only.
+        seed : int or Randomness
+            Determines the output layer, the orders and the dropout. The output layer is the one that a randomly
+            initialised classifier of this seed has.
+        **settings
+            Fields of `ClassifierSettings` other than sizes and activations.
+        """
+        sizes = (stack.n_inputs, *(layer.settings.n_units for layer in stack.layers), n_classes)
+        activations = tuple(layer.settings.activation for layer in stack.layers)
+        made = ClassifierSettings(sizes, activations, **settings)
+        dtype = str(numpy_dtype(stack.dtype))
+        classifier = cls(made, seed=seed, dtype=dtype, device=stack.device)
+        for own, layer in zip(classifier.layers, stack.layers, strict=False):
+            own.load_state_dict(layer.encoder.state_dict())
+        classifier.n_frozen = len(stack.layers) if freeze else 0
+        return classifier
+
+    def fit(
+        self,
+        x: Any,
+        labels: Any,
+        training: TrainingConfig | None = None,
+        *,
+        validation: tuple[Any, Any] | None = None,
+        callbacks: Sequence[Callback] = (),
+        progress: bool | None = None,
+    ) -> "FeedforwardClassifier":
+        """Fine-tune on labelled rows.
+
+        Parameters
+        ----------
+        x : array, tensor or HDF5 dataset
+            Rows, shape `(n, n_inputs)`.
+        labels : array
+            Classes as whole numbers from 0, shape `(n,)`.
+        training : TrainingConfig, optional
+            How it is trained; its defaults otherwise.
+        validation : (rows, labels), optional
+            Measured on after every epoch, and what `patience` goes by.
+        callbacks : sequence of Callback
+            Told about every step and epoch.
+        progress : bool, optional
+            Whether to show progress; by default, when standard error is a terminal.
+
+        Raises
+        ------
+        StackedError
+            Before any work is done, when rows, labels and settings do not fit; later, when the loss is not finite.
+        """
+        training = TrainingConfig() if training is None else training
+        tables = [self._examples(x, labels, "x", "labels")]
+        check_two_classes(tables[0])
+        if validation is not None:
+            tables.append(self._examples(*validation, "validation rows", "validation labels"))
+        head = self._network(above=self.n_frozen)
+        check_plan(head, training, len(tables[0].rows), validation is not None, "the classifier")
+        streams = Streams.of(self.randomness, "fine-tuning", device=self.device)
+        name = "classifier " + "-".join(map(str, self.settings.sizes))
+        with training_display(progress) as display:
+            run = Training(head, training, streams, [display, *callbacks], name)
+            self.history = run.fit(*map(self._above_frozen, tables))
+        return self
+
+    def predict_proba(self, x: Any) -> Array:
+        """Outputs, shape `(n, n_classes)`, each row divided by its sum.
+
+        Those of softmax units are probabilities as they are. Those of sigmoid units, trained one class against the
+        rest, are only made comparable by the division.
+        """
+        outputs = self.outputs(x)
+        outputs /= outputs.sum(axis=1, keepdims=True)
+        return outputs
+
+    def predict(self, x: Any) -> NDArray[np.int64]:
+        """The class of the largest output of every row, shape `(n,)`."""
+        classes: NDArray[np.int64] = self.outputs(x).argmax(axis=1)
+        return classes
+
+    def error_rate(self, x: Any, labels: Any) -> float:
+        """Share of the rows whose predicted class is wrong, from 0 to 1."""
+        examples = self._examples(x, labels, "x", "labels")
+        return float(np.mean(self.predict(examples.rows) != examples.labels))
+
+    def outputs(self, x: Any) -> Array:
+        """Values of the output units, shape `(n, n_classes)`."""
+        network = self._network(above=0)
+        return self._map(
+            lambda x: network.output.values(network.logits(x)), self._rows(x, "x"), self.settings.sizes[-1]
+        )
+
+    def hidden(self, x: Any, depth: int | None = None) -> Array:
+        """Outputs of hidden layer `depth`, by default the last: before fine-tuning, the codes of the stack."""
+        hidden = self.layers[:-1] if depth is None else self.layers[:-1][:depth]
+        return self._map(torch.nn.Sequential(*hidden), self._rows(x, "x"), len(hidden[-1].bias))
+
+    def _drawn_layers(self, dtype: torch.dtype) -> list[Dense]:
+        activations = (*self.settings.activations, self.settings.output_activation)
+        weights = self.randomness.stream("fine-tuning", "weights")
+        layers = []
+        for n_inputs, n_units, activation in zip(
+            self.settings.sizes, self.settings.sizes[1:], activations, strict=False
+        ):
+            layer = Dense(n_inputs, n_units, activation, dtype)
+            layer.draw(weights, random_bias=self.settings.random_bias)
+            layers.append(layer.to(self.device))
+        return layers
+
+    def _network(self, above: int) -> Network:
+        """The layers above the lowest so many, as a model."""
+        settings = self.settings
+        return Network(self.layers[above:], class_output(settings.output), settings.dropout, settings.weight_decay)
+
+    def _above_frozen(self, examples: Examples) -> Examples:
+        """Examples as the trainable layers see them: frozen layers are computed once, not in every epoch."""
+        if self.n_frozen == 0:
+            return examples
+        frozen = torch.nn.Sequential(*self.layers[: self.n_frozen])
+        return examples._replace(rows=self._map(frozen, examples.rows, self.settings.sizes[self.n_frozen]))
+
+    def _map(self, function: Callable[[torch.Tensor], torch.Tensor], rows: Rows, width: int) -> Array:
+        out = np.empty((len(rows), width), numpy_dtype(self.layers[0].weight.dtype))
+        return map_rows(function, rows, out, self.device)
+
+    def _rows(self, x: Any, name: str) -> Rows:
+        rows = as_rows(x, name, self.settings.sizes[0])
+        value_range(rows, name)
+        return rows
+
+    def _examples(self, x: Any, labels: Any, x_name: str, labels_name: str) -> Examples:
+        rows = self._rows(x, x_name)
+        return Examples.all_of(rows, as_labels(labels, len(rows), self.settings.sizes[-1], labels_name))

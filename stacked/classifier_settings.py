@@ -1,0 +1,58 @@
+"""What a classifier is: sizes, activations, outputs and regularisation."""
+
+from dataclasses import dataclass
+
+from stacked.activations import CODE_ACTIVATIONS
+from stacked.errors import check_choice, check_count, check_number, mismatch
+
+
+@dataclass(frozen=True)
+class ClassifierSettings:
+    """What a classifier is.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Units of every layer from the inputs to the classes, such as (784, 100, 100, 10).
+    activations : tuple of str
+        Activation of each hidden layer; empty for sigmoid throughout.
+    output : {"softmax", "sigmoid"}
+        Softmax with cross-entropy, or sigmoid with squared error (the classic recipe).
+    dropout : float
+        Probability, below 1, with which a hidden output is dropped in training.
+    weight_decay : float
+        Adds weight_decay / 2 * sum of squared weights (not biases) to the objective.
+    random_bias : bool
+        Draw the initial biases by the law of the weights, instead of zero.
+    """
+
+    sizes: tuple[int, ...]
+    activations: tuple[str, ...] = ()
+    output: str = "softmax"
+    dropout: float = 0.0
+    weight_decay: float = 0.0
+    random_bias: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sizes", tuple(self.sizes))
+        if len(self.sizes) < 2:
+            received, remedy = repr(self.sizes), "pass for instance (784, 100, 10)"
+            raise mismatch("sizes", expected="inputs, hidden layers and classes", received=received, remedy=remedy)
+        for size in self.sizes:
+            check_count("sizes", size)
+        check_count("sizes[-1] (classes)", self.sizes[-1], least=2)
+        n_hidden = len(self.sizes) - 2
+        object.__setattr__(self, "activations", tuple(self.activations) or ("sigmoid",) * n_hidden)
+        if len(self.activations) != n_hidden:
+            expected, remedy = f"{n_hidden}, one a hidden layer", "leave them out for sigmoid throughout"
+            raise mismatch("activations", expected=expected, received=repr(self.activations), remedy=remedy)
+        for activation in self.activations:
+            check_choice("activations", activation, CODE_ACTIVATIONS)
+        check_choice("output", self.output, ("softmax", "sigmoid"))
+        check_number("dropout", self.dropout, 0, 0.99)
+        check_number("weight_decay", self.weight_decay, 0)
+
+    @property
+    def output_activation(self) -> str:
+        """The activation whose law the initial weights of the output layer follow."""
+        return "sigmoid" if self.output == "sigmoid" else "linear"

@@ -1,0 +1,77 @@
+"""Codes of rows: what identifies them, and how they come out of the cache or are computed into it."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import reduce
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stacked.autoencoders import Autoencoder
+from stacked.cache import CodeCache
+from stacked.cache_entry import Codes
+from stacked.devices import numpy_dtype
+from stacked.rows import Array, Rows, map_rows
+
+
+def code_key(origin: str, layers: Sequence[Autoencoder]) -> str:
+    """The key of the codes of rows with the fingerprint `origin` after these layers.
+
+    It holds the fingerprints of the encoders and the dtype, and nothing of how a layer was trained.
+    """
+    parts = {
+        "rows": origin,
+        "dtype": str(_dtype(layers)),
+        "encoders": [layer.encoder_fingerprint() for layer in layers],
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def encode_rows(layers: Sequence[Autoencoder], rows: Rows, out: Array | None = None) -> Array:
+    """Codes of clean rows after all the layers, shape `(n, n_units)`, written into `out` or a new array."""
+    if out is None:
+        out = np.empty((len(rows), layers[-1].settings.n_units), _dtype(layers))
+
+    def through(x: Tensor) -> Tensor:
+        return reduce(lambda codes, layer: layer.encode(codes), layers, x)
+
+    return map_rows(through, rows, out, _device(layers))
+
+
+def cached_codes(cache: CodeCache, key: str, layers: Sequence[Autoencoder], rows: Rows) -> Array:
+    """The same from the cache, computed only when it does not hold them under `key`."""
+    codes = Codes(key, (len(rows), layers[-1].settings.n_units), _dtype(layers))
+    return cache.get(codes, lambda out: encode_rows(layers, rows, out))
+
+
+class Ascent:
+    """Rows on their way up a stack: first the data, then the codes of one layer after the other.
+
+    Parameters
+    ----------
+    rows : Rows
+        The data.
+    cache : CodeCache
+        Where the codes are kept.
+    origin : str
+        The fingerprint of the data.
+    """
+
+    def __init__(self, rows: Rows, cache: CodeCache, origin: str) -> None:
+        self.rows, self._cache, self._origin = rows, cache, origin
+        self._layers: list[Autoencoder] = []
+
+    def climb(self, layer: Autoencoder) -> None:
+        """Replace the rows by their codes."""
+        self._layers.append(layer)
+        self.rows = cached_codes(self._cache, code_key(self._origin, self._layers), [layer], self.rows)
+
+
+def _dtype(layers: Sequence[Autoencoder]) -> np.dtype[np.generic]:
+    return numpy_dtype(layers[0].encoder.weight.dtype)
+
+
+def _device(layers: Sequence[Autoencoder]) -> torch.device:
+    return layers[0].encoder.weight.device

@@ -1,0 +1,84 @@
+"""Dense layers: `a = f(x W' + b)`, and their random initialisation."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from stacked.activations import activation_named
+from stacked.randomness import Stream
+
+
+class Dense(nn.Module):
+    """A dense layer with weights of shape `(n_units, n_inputs)`; zero until drawn."""
+
+    shares_weight = False
+
+    def __init__(self, n_inputs: int, n_units: int, activation: str, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.activation = activation_named(activation)
+        self.weight = nn.Parameter(torch.zeros(n_units, n_inputs, dtype=dtype))
+        self.bias = nn.Parameter(torch.zeros(n_units, dtype=dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Activations, shape `(n, n_units)`, of inputs of shape `(n, n_inputs)`."""
+        return self.activation.apply(self.logits(x))
+
+    def logits(self, x: Tensor) -> Tensor:
+        """The weighted sums before the activation function."""
+        return torch.addmm(self.bias, x, self.weight.t())
+
+    def draw(self, stream: Stream, *, random_bias: bool) -> None:
+        """Draw the weights uniform within +-`glorot_limit`; Glorot and Bengio (2010).
+
+        Its gain is 4 for sigmoid units, sqrt(2) for relu and 1 otherwise. Biases are zero, or with `random_bias`
+        drawn by the same law and before the weights.
+        """
+        limit = glorot_limit(self)
+        with torch.no_grad():
+            if random_bias:
+                stream.uniform_(self.bias, -limit, limit)
+            stream.uniform_(self.weight, -limit, limit)
+
+    @property
+    def weight_gradient(self) -> Tensor | None:
+        """The gradient of the weights, in their shape."""
+        return self.weight.grad
+
+
+class TiedDense(nn.Module):
+    """A decoder whose weights are the transpose of its encoder's; only the bias is its own."""
+
+    shares_weight = True
+
+    def __init__(self, encoder: Dense) -> None:
+        super().__init__()
+        self._encoder = (encoder,)  # a tuple hides it from torch, which would list its parameters twice
+        self.bias = nn.Parameter(encoder.weight.new_zeros(encoder.weight.shape[1]))
+
+    @property
+    def weight(self) -> Tensor:
+        """The encoder's weights, transposed: shape `(n_inputs, n_units)`."""
+        return self._encoder[0].weight.t()
+
+    @property
+    def weight_gradient(self) -> Tensor | None:
+        """The gradient of the encoder's weights, transposed."""
+        gradient = self._encoder[0].weight.grad
+        return None if gradient is None else gradient.t()
+
+    def logits(self, codes: Tensor) -> Tensor:
+        """The weighted sums before the output function."""
+        return torch.addmm(self.bias, codes, self.weight.t())
+
+    def draw(self, stream: Stream, *, random_bias: bool) -> None:
+        """Draw the bias as `Dense.draw` does; the weights are the encoder's to draw."""
+        if random_bias:
+            limit = glorot_limit(self._encoder[0])
+            with torch.no_grad():
+                stream.uniform_(self.bias, -limit, limit)
+
+
+def glorot_limit(layer: Dense) -> float:
+    """gain * sqrt(6 / (n_inputs + n_units)), the bound of the initial weights."""
+    return layer.activation.gain * math.sqrt(6 / sum(layer.weight.shape))

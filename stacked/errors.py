@@ -1,0 +1,44 @@
+"""The error and the warning users see, and the checks of single values that raise errors.
+
+Every message names the argument, what was expected, what was received and the remedy, in one sentence.
+"""
+
+import math
+from collections.abc import Collection
+from numbers import Integral, Real
+
+
+class StackedError(ValueError):
+    """Input that cannot be used, or a run that cannot go on; nothing half-written is left behind."""
+
+
+class StackedWarning(UserWarning):
+    """Something that works but deserves a look."""
+
+
+def mismatch(argument: str, *, expected: str, received: object, remedy: str) -> StackedError:
+    """The error for one argument: what, expected, received, remedy."""
+    return StackedError(f"{argument}: expected {expected}, received {received}; {remedy}")
+
+
+def check_count(argument: str, value: object, *, least: int = 1) -> None:
+    """Raise unless `value` is a whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
+        expected = f"a whole number of at least {least}"
+        raise mismatch(argument, expected=expected, received=repr(value), remedy=f"set {argument} to one")
+
+
+def check_number(argument: str, value: object, low: float, high: float = math.inf) -> None:
+    """Raise unless `value` is a finite number in [low, high]."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(float(value)) or not low <= float(value) <= high:  # type: ignore[arg-type]
+        bounds = f"of at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+        expected = f"a number {bounds}"
+        raise mismatch(argument, expected=expected, received=repr(value), remedy=f"set {argument} within it")
+
+
+def check_choice(argument: str, value: object, choices: Collection[str]) -> None:
+    """Raise unless `value` is one of `choices`."""
+    if value not in choices:
+        expected = "one of " + ", ".join(repr(choice) for choice in choices)
+        raise mismatch(argument, expected=expected, received=repr(value), remedy="choose one of these")

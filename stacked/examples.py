@@ -1,0 +1,60 @@
+"""Examples: rows, maybe with labels, maybe only some of them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stacked.errors import mismatch
+from stacked.randomness import Stream
+from stacked.rows import Rows
+
+Labels = NDArray[np.int64]
+
+
+class Examples(NamedTuple):
+    """Rows `(n, n_inputs)`, labels `(n,)` if there are any, and the numbers of the rows that take part."""
+
+    rows: Rows
+    labels: Labels | None
+    numbers: Tensor
+
+    @classmethod
+    def all_of(cls, rows: Rows, labels: Labels | None = None) -> Examples:
+        """Every row."""
+        return cls(rows, labels, torch.arange(len(rows)))
+
+    def split(self, fraction: float, stream: Stream) -> tuple[Examples, Examples]:
+        """The examples without a random share of them, and that share; both in their old order."""
+        order = stream.permutation(len(self.numbers))
+        aside = round(fraction * len(order))
+        parts = [self.numbers[part.sort().values] for part in (order[aside:], order[:aside])]
+        return self._replace(numbers=parts[0]), self._replace(numbers=parts[1])
+
+
+def as_labels(labels: Any, n_rows: int, n_classes: int, name: str = "labels") -> Labels:
+    """Class labels: whole numbers from 0 to n_classes - 1, one a row."""
+    array = labels.detach().cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
+    if array.shape != (n_rows,):
+        expected, remedy = f"shape ({n_rows},)", "pass one label for each row"
+        raise mismatch(name, expected=expected, received=f"shape {array.shape}", remedy=remedy)
+    if array.dtype.kind not in "iubf" or not np.all(array == np.floor(array)):
+        received, remedy = f"{array.dtype} values such as {array[0]!r}", "number the classes 0, 1, 2, ..."
+        raise mismatch(name, expected="whole numbers", received=received, remedy=remedy)
+    low, high = array.min(), array.max()
+    if low < 0 or high >= n_classes:
+        received, remedy = f"values from {low} to {high}", "number the classes 0, 1, 2, ... or add classes"
+        raise mismatch(name, expected=f"labels from 0 to {n_classes - 1}", received=received, remedy=remedy)
+    return array.astype(np.int64)
+
+
+def check_two_classes(examples: Examples) -> None:
+    """Raise unless at least two classes occur: with one there is nothing to tell apart."""
+    classes = np.unique(np.asarray(examples.labels))
+    if len(classes) < 2:
+        received, remedy = f"class {classes[0]} only", "add rows of another class"
+        raise mismatch("labels", expected="at least two classes", received=received, remedy=remedy)

@@ -1,0 +1,90 @@
+"""Reading IDX files, the format of MNIST: a magic number, the size of each dimension, the values; maybe gzipped."""
+
+import hashlib
+import math
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from stacked.errors import StackedError
+from stacked.rows import Array
+
+_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_LONGEST_HEADER = 4 + 4 * 255
+_CHUNK = 2**20
+_BEST_COMPRESSION = 1032
+"""No byte of a gzip file stands for more bytes than this."""
+
+
+def read_idx(path: Path) -> tuple[Array, str]:
+    """The array in an IDX file, `.gz` or not, in the machine's byte order; and the SHA-256 of its plain bytes.
+
+    Raises
+    ------
+    StackedError
+        When the file cannot be read, or is damaged, truncated or no IDX file.
+    """
+    try:
+        return _read(path)
+    except OSError as error:
+        raise StackedError(f"{path}: expected an IDX file, but it cannot be read: {error.strerror}") from error
+    except zlib.error as error:
+        raise _unusable(path, f"its gzip stream is damaged ({error})") from error
+
+
+def _read(path: Path) -> tuple[Array, str]:
+    chunks = _plain_chunks(path)
+    first = next(chunks, b"")
+    dtype, shape, start = _header(path, first)
+    n_bytes = start + math.prod(shape) * dtype.itemsize
+    if n_bytes > _LONGEST_HEADER + _BEST_COMPRESSION * path.stat().st_size:
+        raise _unusable(path, f"its header promises {n_bytes} bytes, more than it can hold")
+    # Filled chunk by chunk: one large piece of memory is touched instead of several.
+    values = np.empty(n_bytes - start, np.uint8)
+    digest, filled = hashlib.sha256(first), _fill(values, 0, first[start:])
+    for chunk in chunks:
+        digest.update(chunk)
+        filled = _fill(values, filled, chunk)
+    if filled != len(values):
+        raise _unusable(path, f"its header promises {n_bytes} bytes and it holds {start + filled}")
+    return values.view(dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False), digest.hexdigest()
+
+
+def _fill(values: Array, filled: int, chunk: bytes) -> int:
+    """Append a chunk as far as there is room, and return where it would have ended."""
+    fitting = values[filled : filled + len(chunk)]
+    fitting[:] = np.frombuffer(chunk, np.uint8, len(fitting))
+    return filled + len(chunk)
+
+
+def _header(path: Path, content: bytes) -> tuple[np.dtype[np.generic], tuple[int, ...], int]:
+    """Dtype and shape of the values, and where they start."""
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _DTYPES or content[3] == 0:
+        raise _unusable(path, f"it starts with {content[:4].hex(' ') or 'nothing'}, as no IDX file does")
+    start = 4 + 4 * content[3]
+    if len(content) < start:
+        raise _unusable(path, f"it ends within its header, after {len(content)} bytes")
+    sizes = np.frombuffer(content, ">u4", content[3], 4)
+    return np.dtype(_DTYPES[content[2]]), tuple(int(size) for size in sizes), start
+
+
+def _plain_chunks(path: Path) -> Iterator[bytes]:
+    """The content of a file, unzipped if it is a gzip file, a piece at a time; the header is in the first."""
+    with path.open("rb") as file:
+        unzip = zlib.decompressobj(31) if file.read(2) == b"\x1f\x8b" else None
+        file.seek(0)
+        while stored := file.read(_CHUNK):
+            if unzip is None:
+                yield stored
+                continue
+            while stored and not unzip.eof:
+                yield unzip.decompress(stored, 4 * _CHUNK)
+                stored = unzip.unconsumed_tail
+        if unzip is not None and (not unzip.eof or unzip.unused_data.strip(b"\0")):
+            raise _unusable(path, "its gzip stream is truncated, or followed by something else")
+
+
+def _unusable(path: Path, reason: str) -> StackedError:
+    return StackedError(f"{path}: expected a whole IDX file, but {reason}; fetch the file again")

@@ -1,0 +1,83 @@
+"""What the training loop can train: an objective that depends on the weights and on one prepared batch."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from stacked.gradients import Accumulation, accumulate_by_autograd
+from stacked.randomness import Stream
+
+
+class Batch(NamedTuple):
+    """One minibatch with all that is random about it.
+
+    `inputs` (n, n_inputs), maybe corrupted; `target` (n, n_outputs), clean; `masks`, dropout factors by layer.
+    """
+
+    inputs: Tensor
+    target: Tensor
+    masks: tuple[Tensor, ...] = ()
+
+
+class Model(nn.Module, ABC):
+    """A network with an objective.
+
+    The objective is the loss with all penalties. For one `Batch` it depends on nothing but the weights, so that
+    an optimiser may evaluate it repeatedly.
+    """
+
+    weight_decay: float = 0.0
+    repeatable: bool = True
+    """Whether the objective of one batch may be evaluated more than once, as a line search does."""
+    selection_figure: str = "validation_loss"
+    """The figure by which early stopping picks weights."""
+
+    @abstractmethod
+    def prepare(self, x: Tensor, labels: Tensor | None, noise: Stream | None) -> Batch:
+        """The batch made of clean rows; without `noise` nothing random is done to it."""
+
+    @abstractmethod
+    def objective(self, batch: Batch) -> Tensor:
+        """The objective, a scalar, differentiable by autograd."""
+
+    @abstractmethod
+    def figures(self, x: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
+        """Figures on clean rows for validation, each a mean over the rows; "loss" is one of them."""
+
+    @abstractmethod
+    def decayed_weights(self) -> Iterator[nn.Parameter]:
+        """The weights, not the biases, that weight decay acts on."""
+
+    def accumulate_gradients(self, batch: Batch, how: Accumulation) -> Tensor:
+        """Add the gradients of the objective to those of the parameters, and return its value."""
+        with torch.enable_grad():
+            value = self.objective(batch)
+            accumulate_by_autograd(value, self.trainable(), how)
+        return value.detach()
+
+    def release(self) -> None:
+        """Drop what only training needs."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def trainable(self) -> list[nn.Parameter]:
+        """The parameters that training changes."""
+        return [parameter for parameter in self.parameters() if parameter.requires_grad]
+
+    def decay_value(self) -> Tensor | float:
+        """weight_decay / 2 * sum of the squared weights."""
+        if self.weight_decay == 0:
+            return 0.0
+        total = sum(weight.square().sum() for weight in self.decayed_weights())
+        return self.weight_decay / 2 * total
+
+    def add_decay_gradient(self, how: Accumulation) -> None:
+        """Add the slope of `decay_value`, by hand, to gradients that were already accumulated."""
+        if self.weight_decay == 0:
+            return
+        for weight in self.decayed_weights():
+            assert weight.grad is not None, "the optimiser makes room for the gradients"
+            weight.grad.add_(weight.detach(), alpha=how.scale * self.weight_decay)

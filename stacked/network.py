@@ -1,0 +1,78 @@
+"""The network of a classifier: dense hidden layers, class outputs, dropout while it is trained."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from stacked.dense import Dense
+from stacked.gradients import Accumulation, Backpropagation
+from stacked.model import Batch, Model
+from stacked.outputs import Output
+from stacked.randomness import Stream
+
+
+class Network(Model):
+    """A chain of dense layers, the last of which gives one value a class.
+
+    Parameters
+    ----------
+    layers : sequence of Dense
+        Bottom first; shared with whoever made them, and changed in place by training.
+    output : Output
+        Turns the weighted sums of the last layer into outputs, and judges them.
+    dropout : float
+        Probability with which the output of each hidden layer is dropped in training; the kept ones are divided by
+        1 - dropout (Srivastava et al., 2014).
+    weight_decay : float
+        Adds weight_decay / 2 * sum of squared weights (not biases) to the objective.
+    """
+
+    selection_figure = "validation_error_rate"
+
+    def __init__(self, layers: Sequence[Dense], output: Output, dropout: float, weight_decay: float) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.output, self.dropout, self.weight_decay = output, dropout, weight_decay
+        self._hidden, self._last = list(layers[:-1]), layers[-1]
+        self._backpropagation = Backpropagation(self._hidden, self._last, output)
+
+    def logits(self, x: Tensor, masks: Sequence[Tensor] = ()) -> Tensor:
+        """Weighted sums of the output units, shape `(n, n_classes)`."""
+        for k, layer in enumerate(self._hidden):
+            x = layer(x) * masks[k] if masks else layer(x)
+        return self._last.logits(x)
+
+    def prepare(self, x: Tensor, labels: Tensor | None, noise: Stream | None) -> Batch:
+        assert labels is not None, "a classifier is trained on labelled rows"
+        target = x.new_zeros(x.shape[0], len(self._last.bias))
+        target.scatter_(1, labels[:, None], 1.0)
+        if noise is None or self.dropout == 0:
+            return Batch(x, target)
+        shapes = (x.new_empty(x.shape[0], len(layer.bias)) for layer in self._hidden)
+        return Batch(x, target, tuple(noise.keep_mask(s, self.dropout).div_(1 - self.dropout) for s in shapes))
+
+    def objective(self, batch: Batch) -> Tensor:
+        return self.output.loss(self.logits(batch.inputs, batch.masks), batch.target) + self.decay_value()
+
+    @torch.no_grad()
+    def accumulate_gradients(self, batch: Batch, how: Accumulation) -> Tensor:
+        value = self._backpropagation.accumulate(batch.inputs, batch.target, how, masks=batch.masks)
+        if self.weight_decay:
+            self.add_decay_gradient(how)
+            value = value + self.decay_value()
+        return value
+
+    def release(self) -> None:
+        super().release()
+        self._backpropagation.release()
+
+    def figures(self, x: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
+        batch = self.prepare(x, labels, None)
+        logits = self.logits(x)
+        wrong = self.output.values(logits).argmax(dim=1).ne(batch.target.argmax(dim=1))
+        return {"loss": self.output.loss(logits, batch.target), "error_rate": wrong.to(x.dtype).mean()}
+
+    def decayed_weights(self) -> Iterator[nn.Parameter]:
+        for layer in (*self._hidden, self._last):
+            yield layer.weight

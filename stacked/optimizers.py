@@ -1,0 +1,153 @@
+"""Optimisers: settings, and the step each makes of accumulated gradients.
+
+An optimiser asks the model for gradients with an `Accumulation` of its choice. Stochastic gradient descent asks for
+its velocity directly; the others ask for plain gradients and are those of torch.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from stacked.errors import check_count, check_number, mismatch
+from stacked.gradients import Accumulation
+
+Accumulate = Callable[[Accumulation], Tensor]
+"""Adds the gradients of one batch and returns the objective there."""
+
+
+class Optimizer(ABC):
+    """Changes the parameters it was made for."""
+
+    @abstractmethod
+    def step(self, accumulate: Accumulate, rate_factor: float) -> Tensor:
+        """One step, under `torch.no_grad`; the objective before it. `rate_factor` multiplies the learning rate."""
+
+
+@dataclass(frozen=True)
+class OptimizerSettings(ABC):
+    """Settings of an optimiser."""
+
+    learning_rate: float
+
+    def __post_init__(self) -> None:
+        check_number("learning_rate", self.learning_rate, 0)
+
+    @abstractmethod
+    def build(self, parameters: Sequence[nn.Parameter]) -> Optimizer:
+        """The optimiser of these parameters."""
+
+
+@dataclass(frozen=True)
+class SGD(OptimizerSettings):
+    """Stochastic gradient descent: V <- momentum * V + learning_rate * gradient; W <- W - V.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Step size for a loss summed over units and averaged over rows.
+    momentum : float
+        From 0 to below 1.
+    """
+
+    learning_rate: float = 0.1
+    momentum: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number("momentum", self.momentum, 0, 1)
+        if self.momentum == 1:
+            raise mismatch("momentum", expected="less than 1", received="1", remedy="set for instance 0.9")
+
+    def build(self, parameters: Sequence[nn.Parameter]) -> Optimizer:
+        return _MomentumDescent(self, parameters)
+
+
+@dataclass(frozen=True)
+class Adam(OptimizerSettings):
+    """Adam (Kingma and Ba, 2015), with torch's constants.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Step size.
+    """
+
+    learning_rate: float = 0.001
+
+    def build(self, parameters: Sequence[nn.Parameter]) -> Optimizer:
+        fused = parameters[0].device.type in ("cpu", "cuda")
+        return _TorchDescent(torch.optim.Adam(parameters, self.learning_rate, fused=fused), self.learning_rate)
+
+
+@dataclass(frozen=True)
+class LBFGS(OptimizerSettings):
+    """L-BFGS with a strong Wolfe line search; made for `batch_size=None`, all rows at once.
+
+    Parameters
+    ----------
+    learning_rate : float
+        First step of each line search.
+    iterations : int
+        Iterations on each batch; with all rows in one batch, iterations an epoch.
+    history : int
+        Earlier steps that approximate the curvature.
+    """
+
+    learning_rate: float = 1.0
+    iterations: int = 20
+    history: int = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count("iterations", self.iterations)
+        check_count("history", self.history)
+
+    def build(self, parameters: Sequence[nn.Parameter]) -> Optimizer:
+        descent = torch.optim.LBFGS(
+            parameters,
+            lr=self.learning_rate,
+            max_iter=self.iterations,
+            history_size=self.history,
+            line_search_fn="strong_wolfe",
+        )
+        return _TorchDescent(descent, self.learning_rate)
+
+
+class _MomentumDescent(Optimizer):
+    """Keeps the velocity in `parameter.grad`."""
+
+    def __init__(self, settings: SGD, parameters: Sequence[nn.Parameter]) -> None:
+        self._settings, self._parameters = settings, _with_gradients(parameters)
+
+    def step(self, accumulate: Accumulate, rate_factor: float) -> Tensor:
+        value = accumulate(Accumulation(self._settings.momentum, self._settings.learning_rate * rate_factor))
+        for parameter, velocity in self._parameters:
+            parameter.sub_(velocity)
+        return value
+
+
+class _TorchDescent(Optimizer):
+    """One of torch's optimisers, fed with plain gradients."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
+        self._optimizer, self._learning_rate = optimizer, learning_rate
+        for group in optimizer.param_groups:
+            _with_gradients(group["params"])
+
+    def step(self, accumulate: Accumulate, rate_factor: float) -> Tensor:
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._learning_rate * rate_factor
+        value: Tensor = self._optimizer.step(lambda: accumulate(Accumulation(0.0, 1.0)))  # type: ignore[arg-type, return-value, assignment]
+        return value
+
+
+def _with_gradients(parameters: Sequence[nn.Parameter]) -> list[tuple[nn.Parameter, Tensor]]:
+    """The parameters with their gradients, which are made zero."""
+    pairs = []
+    for parameter in parameters:
+        parameter.grad = torch.zeros_like(parameter)
+        pairs.append((parameter, parameter.grad))
+    return pairs

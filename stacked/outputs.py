@@ -1,0 +1,121 @@
+"""Output units paired with their loss: the equation for autograd, and its derivative by hand.
+
+Each output turns logits `z` of shape `(n, width)` into values `a`, and compares these with a target.
+`delta_` overwrites the logits with the values and returns the loss and the errors `n * dloss/dz`, which it writes
+into `out`. The derivatives are those of Bishop, "Pattern Recognition and Machine Learning" (2006), section 5.3.
+"""
+
+from abc import ABC, abstractmethod
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stacked.losses import binary_cross_entropy, softmax_cross_entropy, squared_error
+
+
+def _half_squares(error: Tensor) -> Tensor:
+    flat = error.view(-1)
+    return torch.dot(flat, flat) / (2 * error.shape[0])
+
+
+class Output(ABC):
+    """What the last layer computes and how it is judged."""
+
+    bounded: bool
+    """Whether the values lie in [0, 1]."""
+
+    @abstractmethod
+    def values(self, logits: Tensor) -> Tensor:
+        """The outputs, shape `(n, width)`."""
+
+    @abstractmethod
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """The loss, a scalar, differentiable by autograd."""
+
+    @abstractmethod
+    def delta_(self, logits: Tensor, target: Tensor, out: Tensor) -> Tensor:
+        """The loss; the errors go into `out`, the values over the logits."""
+
+
+class SigmoidSquaredError(Output):
+    """a = sigmoid(z), loss 1/(2n) sum (a - t)^2, error (a - t) a (1 - a)."""
+
+    bounded = True
+
+    def values(self, logits: Tensor) -> Tensor:
+        return torch.sigmoid(logits)
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        return squared_error(torch.sigmoid(logits), target)
+
+    def delta_(self, logits: Tensor, target: Tensor, out: Tensor) -> Tensor:
+        torch.sub(logits.sigmoid_(), target, out=out)
+        loss = _half_squares(out)
+        torch.ops.aten.sigmoid_backward.grad_input(out, logits, grad_input=out)
+        return loss
+
+
+class SigmoidCrossEntropy(Output):
+    """a = sigmoid(z), loss -1/n sum [t log a + (1-t) log(1-a)], error a - t."""
+
+    bounded = True
+
+    def values(self, logits: Tensor) -> Tensor:
+        return torch.sigmoid(logits)
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        return binary_cross_entropy(logits, target)
+
+    def delta_(self, logits: Tensor, target: Tensor, out: Tensor) -> Tensor:
+        explained = torch.dot(target.reshape(-1), logits.view(-1))
+        loss = (F.softplus(logits, threshold=40).sum() - explained) / logits.shape[0]
+        torch.sub(logits.sigmoid_(), target, out=out)
+        return loss
+
+
+class LinearSquaredError(Output):
+    """a = z, loss 1/(2n) sum (a - t)^2, error a - t."""
+
+    bounded = False
+
+    def values(self, logits: Tensor) -> Tensor:
+        return logits
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        return squared_error(logits, target)
+
+    def delta_(self, logits: Tensor, target: Tensor, out: Tensor) -> Tensor:
+        torch.sub(logits, target, out=out)
+        return _half_squares(out)
+
+
+class SoftmaxCrossEntropy(Output):
+    """a = softmax(z), loss -1/n sum t log a for one-hot targets, error a - t."""
+
+    bounded = True
+
+    def values(self, logits: Tensor) -> Tensor:
+        return torch.softmax(logits, dim=1)
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        return softmax_cross_entropy(logits, target)
+
+    def delta_(self, logits: Tensor, target: Tensor, out: Tensor) -> Tensor:
+        loss = softmax_cross_entropy(logits, target)
+        torch.softmax(logits, dim=1, out=out)
+        logits.copy_(out)
+        out.sub_(target)
+        return loss
+
+
+def reconstruction_output(output: str, loss: str) -> Output:
+    """The output of a decoder; settings have already checked the two names."""
+    if output == "linear":
+        return LinearSquaredError()
+    return SigmoidSquaredError() if loss == "squared_error" else SigmoidCrossEntropy()
+
+
+def class_output(output: str) -> Output:
+    """The output of a classifier: "sigmoid" with squared error, or "softmax" with cross-entropy."""
+    return SigmoidSquaredError() if output == "sigmoid" else SoftmaxCrossEntropy()

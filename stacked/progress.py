@@ -1,0 +1,88 @@
+"""Live progress on a terminal, silence elsewhere. The only file that imports rich, and only when it shows it."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from stacked.callbacks import Callback, Record
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from stacked.training import Training
+
+_SECONDS_BETWEEN_UPDATES = 0.1
+
+
+class Display(Callback):
+    """A silent display."""
+
+    def note(self, text: str) -> None:
+        """Say something once."""
+
+
+class _RichDisplay(Display):
+    """One bar a training: name, epoch, loss, rows a second, time left."""
+
+    def __init__(self, progress: "Progress") -> None:
+        self._progress = progress
+        self._task = progress.add_task("", visible=False)
+        self._rows, self._began, self._updated = 0, 0.0, 0.0
+
+    def note(self, text: str) -> None:
+        self._progress.console.print(text, highlight=False)
+
+    def on_start(self, training: "Training") -> None:
+        total = training.n_rows * training.config.epochs
+        self._task = self._progress.add_task(training.name, total=total, epoch="", loss="", speed="")
+        self._rows, self._began = 0, time.perf_counter()
+
+    def on_step(self, training: "Training", n_rows: int) -> None:
+        self._rows += n_rows
+        if time.perf_counter() - self._updated > _SECONDS_BETWEEN_UPDATES:
+            self._update(training, len(training.history) + 1)
+
+    def on_epoch(self, training: "Training", record: Record) -> None:
+        self._update(training, record["epoch"])
+
+    def on_end(self, training: "Training") -> None:
+        self._progress.update(self._task, total=self._rows)  # early stopping leaves epochs out
+
+    def _update(self, training: "Training", epoch: int) -> None:
+        self._updated = time.perf_counter()
+        self._progress.update(
+            self._task,
+            completed=self._rows,
+            epoch=f"epoch {epoch}/{training.config.epochs}",
+            loss=f"loss {training.mean_loss:.4g}",
+            speed=f"{self._rows / (self._updated - self._began):,.0f} rows/s",
+        )
+
+
+@contextlib.contextmanager
+def training_display(wanted: bool | None) -> Iterator[Display]:
+    """A display to pass to trainings as a callback.
+
+    `wanted` asks for it or forbids it; by default it is shown when standard error is a terminal.
+    """
+    if not (sys.stderr.isatty() if wanted is None else wanted):
+        yield Display()
+        return
+    with _rich_progress() as progress:
+        yield _RichDisplay(progress)
+
+
+def _rich_progress() -> "Progress":
+    from rich.console import Console  # noqa: PLC0415 - a tenth of a second that a silent run does not pay
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    fields = [TextColumn("{task.fields[" + field + "]}") for field in ("epoch", "loss", "speed")]
+    columns = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        *fields,
+        TimeRemainingColumn(elapsed_when_finished=True),
+    ]
+    return Progress(*columns, console=Console(stderr=True))

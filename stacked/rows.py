@@ -1,0 +1,127 @@
+"""Rows: a table of numbers, shape `(n, n_inputs)`, in memory, in a memory map, or read slice by slice."""
+
+import hashlib
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stacked import hdf5
+from stacked.errors import mismatch
+
+BLOCK = 4096
+"""Rows read and computed at a time. Fixed, because the rounding of a matrix product depends on it."""
+
+Array = NDArray[Any]
+
+
+class Rows(Protocol):
+    """Anything with a shape and a dtype that gives NumPy arrays for slices."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> Any: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: slice, /) -> Any: ...
+
+
+def as_rows(x: Any, name: str = "x", n_inputs: int | None = None) -> Rows:
+    """`x` as rows, after checks of rank, dtype, length and width.
+
+    NumPy arrays, tensors and HDF5 datasets are taken without a copy (a contiguous dataset through a memory map);
+    everything else must convert to an array.
+    """
+    if isinstance(x, Tensor):
+        x = x.detach().cpu().numpy()
+    elif hdf5.is_dataset(x):
+        x = hdf5.memory_map(x) if hdf5.memory_map(x) is not None else x
+    elif not isinstance(x, np.ndarray):
+        x = _to_array(x, name)
+    _check_table(x, name)
+    if n_inputs is not None and x.shape[1] != n_inputs:
+        remedy = "pass rows with the columns that the model was made for, in the same order"
+        raise mismatch(name, expected=f"{n_inputs} columns", received=f"{x.shape[1]}", remedy=remedy)
+    return cast(Rows, x)
+
+
+def _to_array(x: Any, name: str) -> Array:
+    try:
+        return np.asarray(x)
+    except (ValueError, TypeError) as error:
+        remedy = "pass a NumPy array, a tensor or an HDF5 dataset"
+        received = f"{type(x).__name__} ({error})"
+        raise mismatch(name, expected="a table of numbers", received=received, remedy=remedy) from error
+
+
+def _check_table(x: Any, name: str) -> None:
+    if len(x.shape) != 2:
+        remedy = "make one row of each item, for instance with x.reshape(len(x), -1)"
+        expected, received = "a table of shape (n, n_inputs)", f"shape {tuple(x.shape)}"
+        raise mismatch(name, expected=expected, received=received, remedy=remedy)
+    if x.dtype.kind not in "fiub":
+        raise mismatch(name, expected="numbers", received=f"dtype {x.dtype}", remedy="convert it to float32")
+    if 0 in x.shape:
+        received = f"shape {tuple(x.shape)}"
+        raise mismatch(name, expected="at least one row and one column", received=received, remedy="check the source")
+
+
+def blocks(rows: Rows, size: int = BLOCK) -> Iterator[tuple[int, Array]]:
+    """The rows in order, `size` at a time, each block with the number of its first row."""
+    for start in range(0, len(rows), size):
+        yield start, np.asarray(rows[start : start + size])
+
+
+def value_range(rows: Rows, name: str = "x") -> tuple[float, float]:
+    """The smallest and largest value; StackedError names the first value that is NaN or infinite."""
+    low, high = np.inf, -np.inf
+    for start, block in blocks(rows):
+        bounds = float(block.min()), float(block.max())  # NaN if any value is
+        if not np.isfinite(bounds).all():
+            row, column = np.argwhere(~np.isfinite(block))[0]
+            received = f"{block[row, column]} in row {start + row}, column {column}"
+            remedy = "remove or fill in such values first"
+            raise mismatch(name, expected="finite numbers", received=received, remedy=remedy)
+        low, high = min(low, bounds[0]), max(high, bounds[1])
+    return low, high
+
+
+def addressable(rows: Rows) -> bool:
+    """Whether single rows can be gathered by torch straight from where they lie."""
+    if not isinstance(rows, np.ndarray) or not rows.dtype.isnative or min(rows.strides) < 0:
+        return False
+    return rows.dtype in (np.float32, np.float64, np.uint8)
+
+
+def to_tensor(block: Array) -> Tensor:
+    """The block as a tensor that is only read: it shares the memory of float32, float64 and uint8 arrays."""
+    if not addressable(block):
+        block = block.astype(np.float64)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
+        return torch.from_numpy(block)
+
+
+def fingerprint(rows: Rows) -> str:
+    """SHA-256 of the dtype, the shape and every value, as hexadecimal digits."""
+    digest = hashlib.sha256(f"{np.dtype(rows.dtype).str} {tuple(rows.shape)} ".encode())
+    for _, block in blocks(rows):
+        digest.update(np.ascontiguousarray(block).data)
+    return digest.hexdigest()
+
+
+@torch.no_grad()
+def map_rows(function: Callable[[Tensor], Tensor], rows: Rows, out: Array, device: torch.device) -> Array:
+    """Fill `out`, shape `(n, width)`, with what `function` makes of the rows, block by block, in its dtype."""
+    target = to_tensor(out[:0]).dtype
+    for start, block in blocks(rows):
+        x = to_tensor(block).to(device=device, dtype=target)
+        out[start : start + len(block)] = function(x).cpu().numpy()
+    return out

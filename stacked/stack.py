@@ -1,0 +1,206 @@
+"""The greedy algorithm: train a layer, encode the rows with it, train the next layer on the codes, and so on.
+
+Hinton and Salakhutdinov (2006); Bengio, Lamblin, Popovici and Larochelle (2007); Vincent et al. (2010).
+"""
+
+import contextlib
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stacked.autoencoders import Autoencoder, LayerSettings
+from stacked.cache import CodeCache, temporary_cache
+from stacked.callbacks import Callback, History
+from stacked.codes import Ascent, cached_codes, code_key, encode_rows
+from stacked.devices import device_named, dtype_named, numpy_dtype
+from stacked.errors import StackedError, check_count, mismatch
+from stacked.examples import Examples
+from stacked.progress import training_display
+from stacked.randomness import Randomness, randomness_of
+from stacked.rows import Array, Rows, as_rows, fingerprint, map_rows, value_range
+from stacked.stack_checks import check_layers, check_ranges
+from stacked.training import Streams, Training, TrainingConfig, check_plan
+
+
+class StackedAutoencoder:
+    """Autoencoder layers trained one after the other, each on the codes of the one below.
+
+    Parameters
+    ----------
+    layers : sequence of LayerSettings
+        `Plain`, `Denoising` or `Sparse`, bottom first, in any mix.
+    training : TrainingConfig or sequence of TrainingConfig
+        How each layer is trained; one for all, or one a layer.
+    seed : int or Randomness
+        Determines the initial weights, the orders and the noise.
+    dtype : {"float32", "float64"}
+        Of weights and codes.
+    device : str
+        "cpu", "cuda" or "mps".
+    cache : CodeCache or path, optional
+        Where codes are kept between calls, so that nothing is encoded twice. Without one, `fit` keeps the codes it
+        needs in a temporary file and `encode` computes afresh.
+
+    Attributes
+    ----------
+    layers : list of Autoencoder
+        The trained layers, bottom first; empty before `fit`.
+    histories : list of History
+        The training record of each layer.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[LayerSettings],
+        training: TrainingConfig | Sequence[TrainingConfig] | None = None,
+        *,
+        seed: int | Randomness = 0,
+        dtype: str = "float32",
+        device: str | torch.device = "cpu",
+        cache: CodeCache | str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.settings, self.training = check_layers(layers, TrainingConfig() if training is None else training)
+        self.randomness = randomness_of(seed)
+        self.dtype, self.device = dtype_named(dtype), device_named(device)
+        self.cache = cache if cache is None or isinstance(cache, CodeCache) else CodeCache(cache)
+        self.layers: list[Autoencoder] = []
+        self.histories: list[History] = []
+
+    def fit(
+        self,
+        x: Any,
+        *,
+        validation: Any = None,
+        callbacks: Sequence[Callback] = (),
+        progress: bool | None = None,
+    ) -> "StackedAutoencoder":
+        """Train every layer.
+
+        Parameters
+        ----------
+        x : array, tensor or HDF5 dataset
+            Rows, shape `(n, n_inputs)`.
+        validation : the same, optional
+            Rows on which each layer's reconstruction loss is measured after every epoch.
+        callbacks : sequence of Callback
+            Told about every step and epoch of every layer.
+        progress : bool, optional
+            Whether to show progress; by default, when standard error is a terminal.
+
+        Raises
+        ------
+        StackedError
+            Before any work is done, when the rows do not suit the layers; later, when a loss is no longer finite.
+        """
+        tables = self._checked(x, validation)
+        layers = self._new_layers(tables)
+        histories = []
+        with self._cache_for_fit() as cache, training_display(progress) as display:
+            display.note(self._disk_note(tables, cache))
+            origins = ("rows", "validation") if self.cache is None else map(fingerprint, tables)
+            ascents = [Ascent(rows, cache, origin) for rows, origin in zip(tables, origins, strict=False)]
+            for number, layer in enumerate(layers, start=1):
+                data = [Examples.all_of(ascent.rows) for ascent in ascents]
+                histories.append(self._training(number, layer, [display, *callbacks]).fit(*data))
+                if layer is not layers[-1]:
+                    for ascent in ascents:
+                        ascent.climb(layer)
+        self.layers, self.histories = layers, histories
+        return self
+
+    def encode(self, x: Any, depth: int | None = None) -> Array:
+        """Codes of clean rows, shape `(n, n_units)`, the same at every call.
+
+        With a cache they come as a memory map of its entry, and are computed once for the same rows and layers.
+
+        Parameters
+        ----------
+        x : array, tensor or HDF5 dataset
+            Rows, shape `(n, n_inputs)`.
+        depth : int, optional
+            How many layers to go up; all by default.
+        """
+        layers = self._up_to(depth)
+        rows = as_rows(x, "x", self.n_inputs)
+        value_range(rows, "x")
+        if self.cache is None:
+            return encode_rows(layers, rows)
+        return cached_codes(self.cache, code_key(fingerprint(rows), layers), layers, rows)
+
+    def decode(self, codes: Any, depth: int | None = None) -> Array:
+        """Reconstructed rows, shape `(n, n_inputs)`, of codes that are `depth` layers up."""
+        layers = self._up_to(depth)
+        table = as_rows(codes, "codes", layers[-1].settings.n_units)
+        value_range(table, "codes")
+        out = np.empty((len(table), self.n_inputs), numpy_dtype(self.dtype))
+        return map_rows(lambda x: _decode(layers, x), table, out, self.device)
+
+    def reconstruct(self, x: Any, depth: int | None = None) -> Array:
+        """Rows, shape `(n, n_inputs)`, encoded and decoded again."""
+        return self.decode(self.encode(x, depth), depth)
+
+    @property
+    def n_inputs(self) -> int:
+        """Columns of the rows that the stack was trained on."""
+        return self._up_to(None)[0].encoder.weight.shape[1]
+
+    def disk_bytes(self, n_rows: int) -> int:
+        """Bytes of codes that `fit` writes for so many rows: those of every layer but the last, which none reads."""
+        width = sum(settings.n_units for settings in self.settings[:-1])
+        return n_rows * width * self.dtype.itemsize
+
+    def _checked(self, x: Any, validation: Any) -> list[Rows]:
+        """The tables of rows, fit to be trained on: `x`, and the validation rows if there are any."""
+        tables = [as_rows(x, "x")]
+        if validation is not None:
+            tables.append(as_rows(validation, "validation", tables[0].shape[1]))
+        for rows, name in zip(tables, ("x", "validation"), strict=False):
+            check_ranges(self.settings, rows, value_range(rows, name))
+        return tables
+
+    def _new_layers(self, tables: Sequence[Rows]) -> list[Autoencoder]:
+        """Untrained layers, once it is clear that each can be trained as it is configured."""
+        layers: list[Autoencoder] = []
+        width = tables[0].shape[1]
+        for number, (settings, config) in enumerate(zip(self.settings, self.training, strict=True), start=1):
+            layer = settings.build(width, self.dtype)
+            layer.draw(self.randomness.stream("layer", number, "weights"))
+            check_plan(layer, config, len(tables[0]), len(tables) > 1, f"layer {number}")
+            layers.append(layer.to(self.device))
+            width = settings.n_units
+        return layers
+
+    def _training(self, number: int, layer: Autoencoder, callbacks: Sequence[Callback]) -> Training:
+        streams = Streams.of(self.randomness, "layer", number, device=self.device)
+        n_units, n_inputs = layer.encoder.weight.shape
+        name = f"layer {number}: {type(layer.settings).__name__.lower()} {n_inputs}-{n_units}"
+        return Training(layer, self.training[number - 1], streams, callbacks, name)
+
+    def _cache_for_fit(self) -> contextlib.AbstractContextManager[CodeCache]:
+        return temporary_cache() if self.cache is None else contextlib.nullcontext(self.cache)
+
+    def _disk_note(self, tables: Sequence[Rows], cache: CodeCache) -> str:
+        size = sum(self.disk_bytes(len(rows)) for rows in tables) / 1e6
+        fate = "removed afterwards" if self.cache is None else f"kept within {cache.max_bytes / 1e6:,.0f} MB"
+        return f"codes on disk: {size:,.0f} MB in {cache.folder}, {fate}"
+
+    def _up_to(self, depth: int | None) -> list[Autoencoder]:
+        if not self.layers:
+            raise StackedError("the stack: expected a trained one, received one without layers; call fit(x) first")
+        if depth is None:
+            return self.layers
+        check_count("depth", depth)
+        if depth > len(self.layers):
+            expected = f"at most {len(self.layers)}, the layers there are"
+            raise mismatch("depth", expected=expected, received=str(depth), remedy="leave it out for the top")
+        return self.layers[:depth]
+
+
+def _decode(layers: Sequence[Autoencoder], codes: Tensor) -> Tensor:
+    for layer in reversed(layers):
+        codes = layer.decode(codes)
+    return codes

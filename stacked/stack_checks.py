@@ -1,0 +1,55 @@
+"""Checks of a stack's settings against each other and against its rows, made before any work is done."""
+
+import warnings
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from stacked.autoencoders import LayerSettings
+from stacked.errors import StackedWarning, mismatch
+from stacked.rows import Rows
+from stacked.training import TrainingConfig
+
+_ROUNDING = 1e-6
+
+
+def check_layers(
+    layers: Sequence[LayerSettings], training: TrainingConfig | Sequence[TrainingConfig]
+) -> tuple[tuple[LayerSettings, ...], tuple[TrainingConfig, ...]]:
+    """The settings of every layer and of its training."""
+    if isinstance(layers, LayerSettings):
+        layers = [layers]
+    if not layers or not all(isinstance(layer, LayerSettings) for layer in layers):
+        expected, remedy = "a list of Plain, Denoising or Sparse", "pass for instance [Denoising(100), Denoising(50)]"
+        raise mismatch("layers", expected=expected, received=repr(layers), remedy=remedy)
+    configs = [training] * len(layers) if isinstance(training, TrainingConfig) else list(training)
+    if len(configs) != len(layers) or not all(isinstance(config, TrainingConfig) for config in configs):
+        expected = f"one TrainingConfig, or {len(layers)}, one a layer"
+        raise mismatch("training", expected=expected, received=repr(training), remedy="pass one for all layers")
+    return tuple(layers), tuple(configs)
+
+
+def check_ranges(layers: Sequence[LayerSettings], rows: Rows, bounds: tuple[float, float]) -> None:
+    """Raise, or warn, where a layer's outputs cannot reproduce what it is given."""
+    whole_numbers = np.dtype(rows.dtype).kind in "iu"
+    remedy = "scale the rows to [0, 1], or set output='linear'"
+    _check_range(1, layers[0], "rows", bounds, remedy, refuse=whole_numbers)
+    for number, (below, layer) in enumerate(pairwise(layers), start=2):
+        remedy = f"set output='linear' in layer {number}, or activation='sigmoid' in layer {number - 1}"
+        codes = f"the {below.activation} codes of layer {number - 1}"
+        _check_range(number, layer, codes, (below.codes.low, below.codes.high), remedy)
+
+
+def _check_range(
+    number: int, layer: LayerSettings, what: str, bounds: tuple[float, float], remedy: str, *, refuse: bool = False
+) -> None:
+    low, high = bounds
+    if layer.output == "linear" or (low >= -_ROUNDING and high <= 1 + _ROUNDING):
+        return
+    received = f"{what} from {low:g} to {high:g}"
+    name = f"layer {number} ({layer.loss} on sigmoid output)"
+    error = mismatch(name, expected="targets in [0, 1]", received=received, remedy=remedy)
+    if layer.loss == "cross_entropy" or refuse:
+        raise error
+    warnings.warn(str(error), StackedWarning, stacklevel=5)

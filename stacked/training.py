@@ -1,0 +1,230 @@
+"""The one loop of the package: fit > epoch > step.
+
+It draws minibatches, asks the optimiser for steps and keeps the books. What is optimised is the model's business,
+what is observed the callbacks'.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from stacked.batches import Batches
+from stacked.callbacks import Callback, EarlyStopping, History, Record
+from stacked.errors import StackedError, check_count, check_number, mismatch
+from stacked.examples import Examples
+from stacked.model import Model
+from stacked.optimizers import LBFGS, SGD, Adam, Optimizer, OptimizerSettings
+from stacked.randomness import Randomness, Stream
+from stacked.rows import BLOCK
+from stacked.schedules import CosineDecay, ExponentialDecay, Schedule
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a model is trained.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the rows; at most, with `patience`.
+    batch_size : int or None
+        Rows a step; None takes all rows at once. The last batch of an epoch may be smaller.
+    optimizer : SGD, Adam or LBFGS
+        With its learning rate.
+    schedule : ExponentialDecay, CosineDecay or None
+        How the learning rate falls; None keeps it.
+    validation_fraction : float
+        Share of the rows, drawn at random, that is kept from training to measure on after every epoch.
+    patience : int or None
+        Ends the training after so many epochs without a lower validation figure (loss of a layer, error rate of a
+        classifier) and restores the best weights; None never does. Needs validation rows.
+    """
+
+    epochs: int = 10
+    batch_size: int | None = 100
+    optimizer: OptimizerSettings = Adam()  # noqa: RUF009 - frozen, so that sharing it is safe
+    schedule: Schedule | None = None
+    validation_fraction: float = 0.0
+    patience: int | None = None
+
+    def __post_init__(self) -> None:
+        check_count("epochs", self.epochs, least=0)
+        if self.batch_size is not None:
+            check_count("batch_size", self.batch_size)
+        if not isinstance(self.optimizer, OptimizerSettings):
+            remedy = "pass for instance Adam(0.001)"
+            raise mismatch("optimizer", expected="SGD, Adam or LBFGS", received=repr(self.optimizer), remedy=remedy)
+        if self.schedule is not None and not isinstance(self.schedule, ExponentialDecay | CosineDecay):
+            expected, remedy = "ExponentialDecay or CosineDecay", "pass for instance CosineDecay(), or None"
+            raise mismatch("schedule", expected=expected, received=repr(self.schedule), remedy=remedy)
+        check_number("validation_fraction", self.validation_fraction, 0, 0.9)
+        if self.patience is not None:
+            check_count("patience", self.patience)
+
+
+SETTINGS = (TrainingConfig, SGD, Adam, LBFGS, ExponentialDecay, CosineDecay)
+"""Every class that stored settings of a training may name."""
+
+
+class Streams(NamedTuple):
+    """The random streams of one training, independent of each other."""
+
+    shuffle: Stream
+    noise: Stream
+    validation: Stream
+
+    @classmethod
+    def of(cls, randomness: Randomness, *purpose: str | int, device: torch.device) -> "Streams":
+        """The streams of the training named by `purpose`; noise is drawn on the device it is used on."""
+        return cls(
+            shuffle=randomness.stream(*purpose, "shuffle"),
+            noise=randomness.stream(*purpose, "noise", device=device),
+            validation=randomness.stream(*purpose, "validation"),
+        )
+
+
+class Training:
+    """A model being trained.
+
+    Parameters
+    ----------
+    model : Model
+        Changed in place; its parameters give the dtype and the device.
+    config : TrainingConfig
+        How it is trained.
+    streams : Streams
+        Random numbers for orders, for corruption or dropout, and for the validation split.
+    callbacks : sequence of Callback
+        Told about every step and epoch.
+    name : str
+        What is trained, for messages.
+
+    Attributes
+    ----------
+    history : History
+        The record of every epoch so far.
+    n_rows : int
+        Rows of an epoch.
+    mean_loss : float
+        Mean objective over the rows of the current epoch so far.
+    stopping : bool
+        Set to end after the current epoch.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        config: TrainingConfig,
+        streams: Streams,
+        callbacks: Sequence[Callback] = (),
+        name: str = "model",
+    ) -> None:
+        self.model, self.config, self.streams, self.name = model, config, streams, name
+        self.history = History()
+        self.n_rows, self.stopping = 0, False
+        self._callbacks = [self.history, *callbacks]
+        if config.patience is not None:
+            self._callbacks.append(EarlyStopping(config.patience, model.selection_figure))
+        self._loss_sum, self._rows_seen = torch.zeros(()), 0
+
+    @property
+    def mean_loss(self) -> float:
+        return float(self._loss_sum) / max(1, self._rows_seen)
+
+    def fit(self, examples: Examples, validation: Examples | None = None) -> History:
+        """Train, and return the history."""
+        check_plan(self.model, self.config, len(examples.numbers), validation is not None, self.name)
+        if validation is None and self.config.validation_fraction > 0:
+            examples, validation = examples.split(self.config.validation_fraction, self.streams.validation)
+        self.n_rows = len(examples.numbers)
+        batches = self._batches(examples, self.config.batch_size or self.n_rows)
+        held_out = None if validation is None else self._batches(validation, BLOCK)
+        optimizer = self.config.optimizer.build(self.model.trainable())
+        for callback in self._callbacks:
+            callback.on_start(self)
+        while len(self.history) < self.config.epochs and not self.stopping:
+            self._epoch(batches, held_out, optimizer)
+        for callback in self._callbacks:
+            callback.on_end(self)
+        self.model.release()
+        return self.history
+
+    def _epoch(self, batches: Batches, held_out: Batches | None, optimizer: Optimizer) -> None:
+        began, epoch = time.perf_counter(), len(self.history)
+        schedule = self.config.schedule
+        factor = 1.0 if schedule is None else schedule.at(epoch, self.config.epochs)
+        self._loss_sum, self._rows_seen = next(self.model.parameters()).new_zeros(()), 0
+        for x, labels in batches.shuffled(self.streams.shuffle):
+            self._step(x, labels, optimizer, factor)
+        seconds = time.perf_counter() - began
+        record: Record = {
+            "epoch": epoch + 1,
+            "loss": self.mean_loss,
+            "learning_rate": self.config.optimizer.learning_rate * factor,
+            "seconds": seconds,
+            "rows_per_second": self.n_rows / seconds,
+        }
+        self._check_finite(record)
+        if held_out is not None:
+            record.update(measure(self.model, held_out))
+        for callback in self._callbacks:
+            callback.on_epoch(self, record)
+
+    @torch.no_grad()
+    def _step(self, x: Tensor, labels: Tensor | None, optimizer: Optimizer, factor: float) -> None:
+        batch = self.model.prepare(x, labels, self.streams.noise)
+        value = optimizer.step(partial(self.model.accumulate_gradients, batch), factor)
+        n_rows = x.shape[0]
+        self._loss_sum.add_(value, alpha=n_rows)
+        self._rows_seen += n_rows
+        for callback in self._callbacks:
+            callback.on_step(self, n_rows)
+
+    def _batches(self, examples: Examples, size: int) -> Batches:
+        weight = next(self.model.parameters())
+        return Batches(examples, size, weight.dtype, weight.device)
+
+    def _check_finite(self, record: Record) -> None:
+        if not math.isfinite(record["loss"]):
+            raise StackedError(
+                f"{self.name}: the loss became {record['loss']} in epoch {record['epoch']} at learning rate "
+                f"{record['learning_rate']:g}; lower the learning rate, or scale the rows to about [0, 1]"
+            )
+
+
+def check_plan(model: Model, config: TrainingConfig, n_rows: int, has_validation: bool, name: str) -> None:
+    """Raise when the model cannot be trained so on so many rows."""
+    aside = 0 if has_validation else round(config.validation_fraction * n_rows)
+    if config.validation_fraction > 0 and not has_validation and not 0 < aside < n_rows:
+        expected = "a share that leaves rows on both sides"
+        received, remedy = f"{config.validation_fraction} of {n_rows} rows", "change it, or pass validation rows"
+        raise mismatch("validation_fraction", expected=expected, received=received, remedy=remedy)
+    n_train = n_rows - aside
+    if config.batch_size is not None and config.batch_size > n_train:
+        remedy = "lower batch_size, or set it to None to take all rows at once"
+        expected = f"at most the {n_train} rows that {name} is trained on"
+        raise mismatch("batch_size", expected=expected, received=str(config.batch_size), remedy=remedy)
+    if config.patience is not None and not has_validation and aside == 0:
+        expected, remedy = "validation rows", "set validation_fraction, or pass validation rows"
+        raise mismatch("patience", expected=expected, received="none", remedy=remedy)
+    if isinstance(config.optimizer, LBFGS) and not model.repeatable:
+        expected = f"an optimiser that evaluates each batch of {name} once, for its running mean"
+        raise mismatch("optimizer", expected=expected, received="LBFGS", remedy="use memory=0, or SGD or Adam")
+
+
+@torch.no_grad()
+def measure(model: Model, batches: Batches) -> Record:
+    """The model's figures on clean rows, averaged over them, each named `validation_...`."""
+    sums: dict[str, float] = {}
+    n_rows = 0
+    for x, labels in batches.in_order():
+        n_rows += len(x)
+        for name, value in model.figures(x, labels).items():
+            sums[name] = sums.get(name, 0.0) + float(value) * len(x)
+    return {f"validation_{name}": total / n_rows for name, total in sums.items()}
