@@ -3,6 +3,7 @@
 from stacked.autoencoders import Autoencoder, Denoising, KLSparsity, L1Sparsity, LayerSettings, Plain, Sparse
 from stacked.cache import CodeCache
 from stacked.callbacks import Callback, EarlyStopping, History
+from stacked.checkpoint import load_classifier, load_stack, save
 from stacked.classifier import FeedforwardClassifier
 from stacked.classifier_settings import ClassifierSettings
 from stacked.corruption import Gaussian, Masking, SaltAndPepper
@@ -40,6 +41,9 @@ __all__ = [
     "StackedError",
     "StackedWarning",
     "TrainingConfig",
+    "load_classifier",
     "load_idx",
     "load_mnist",
+    "load_stack",
+    "save",
 ]

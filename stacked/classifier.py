@@ -11,6 +11,7 @@ from stacked.callbacks import Callback, History
 from stacked.classifier_settings import ClassifierSettings
 from stacked.dense import Dense
 from stacked.devices import device_named, dtype_named, numpy_dtype
+from stacked.errors import mismatch
 from stacked.examples import Examples, as_labels, check_two_classes
 from stacked.network import Network
 from stacked.outputs import class_output
@@ -55,8 +56,8 @@ class FeedforwardClassifier:
     ) -> None:
         self.settings = settings if isinstance(settings, ClassifierSettings) else ClassifierSettings(tuple(settings))
         self.randomness = randomness_of(seed)
-        self.device = device_named(device)
-        self.layers = self._drawn_layers(dtype_named(dtype))
+        self.dtype, self.device = dtype_named(dtype), device_named(device)
+        self.layers = self._untrained_layers()
         self.n_frozen = 0
         self.history = History()
 
@@ -89,12 +90,26 @@ class FeedforwardClassifier:
         sizes = (stack.n_inputs, *(layer.settings.n_units for layer in stack.layers), n_classes)
         activations = tuple(layer.settings.activation for layer in stack.layers)
         made = ClassifierSettings(sizes, activations, **settings)
-        dtype = str(numpy_dtype(stack.dtype))
-        classifier = cls(made, seed=seed, dtype=dtype, device=stack.device)
-        for own, layer in zip(classifier.layers, stack.layers, strict=False):
+        classifier = cls(made, seed=seed, dtype=str(numpy_dtype(stack.dtype)), device=stack.device)
+        return classifier.transfer(stack, freeze=freeze)
+
+    def transfer(self, stack: StackedAutoencoder, *, freeze: bool = False) -> "FeedforwardClassifier":
+        """Copy the weights and biases of a trained stack's encoders into the lowest hidden layers.
+
+        Raises
+        ------
+        StackedError
+            When a layer differs from the one it would replace in size or activation.
+        """
+        for number, (own, layer) in enumerate(zip(self._hidden_for(stack), stack.layers, strict=True), start=1):
+            theirs = f"{tuple(layer.encoder.weight.shape)} {layer.settings.activation}"
+            mine = f"{tuple(own.weight.shape)} {self.settings.activations[number - 1]}"
+            if mine != theirs:
+                remedy = "make the classifier with the sizes and activations of the stack"
+                raise mismatch(f"layer {number} of the stack", expected=mine, received=theirs, remedy=remedy)
             own.load_state_dict(layer.encoder.state_dict())
-        classifier.n_frozen = len(stack.layers) if freeze else 0
-        return classifier
+        self.n_frozen = len(stack.layers) if freeze else 0
+        return self
 
     def fit(
         self,
@@ -174,14 +189,24 @@ class FeedforwardClassifier:
         hidden = self.layers[:-1] if depth is None else self.layers[:-1][:depth]
         return self._map(torch.nn.Sequential(*hidden), self._rows(x, "x"), len(hidden[-1].bias))
 
-    def _drawn_layers(self, dtype: torch.dtype) -> list[Dense]:
+    def _hidden_for(self, stack: StackedAutoencoder) -> list[Dense]:
+        hidden = self.layers[:-1]
+        if not 0 < len(stack.layers) <= len(hidden):
+            expected, remedy = (
+                f"1 to {len(hidden)} trained layers",
+                "fit the stack first, or make a deeper classifier",
+            )
+            raise mismatch("stack", expected=expected, received=f"{len(stack.layers)}", remedy=remedy)
+        return hidden[: len(stack.layers)]
+
+    def _untrained_layers(self) -> list[Dense]:
         activations = (*self.settings.activations, self.settings.output_activation)
         weights = self.randomness.stream("fine-tuning", "weights")
         layers = []
         for n_inputs, n_units, activation in zip(
             self.settings.sizes, self.settings.sizes[1:], activations, strict=False
         ):
-            layer = Dense(n_inputs, n_units, activation, dtype)
+            layer = Dense(n_inputs, n_units, activation, self.dtype)
             layer.draw(weights, random_bias=self.settings.random_bias)
             layers.append(layer.to(self.device))
         return layers
@@ -199,7 +224,7 @@ class FeedforwardClassifier:
         return examples._replace(rows=self._map(frozen, examples.rows, self.settings.sizes[self.n_frozen]))
 
     def _map(self, function: Callable[[torch.Tensor], torch.Tensor], rows: Rows, width: int) -> Array:
-        out = np.empty((len(rows), width), numpy_dtype(self.layers[0].weight.dtype))
+        out = np.empty((len(rows), width), numpy_dtype(self.dtype))
         return map_rows(function, rows, out, self.device)
 
     def _rows(self, x: Any, name: str) -> Rows:

@@ -97,7 +97,9 @@ class StackedAutoencoder:
             Before any work is done, when the rows do not suit the layers; later, when a loss is no longer finite.
         """
         tables = self._checked(x, validation)
-        layers = self._new_layers(tables)
+        layers = self.untrained_layers(tables[0].shape[1])
+        for number, (layer, config) in enumerate(zip(layers, self.training, strict=True), start=1):
+            check_plan(layer, config, len(tables[0]), validation is not None, f"layer {number}")
         histories = []
         with self._cache_for_fit() as cache, training_display(progress) as display:
             display.note(self._disk_note(tables, cache))
@@ -162,16 +164,14 @@ class StackedAutoencoder:
             check_ranges(self.settings, rows, value_range(rows, name))
         return tables
 
-    def _new_layers(self, tables: Sequence[Rows]) -> list[Autoencoder]:
-        """Untrained layers, once it is clear that each can be trained as it is configured."""
+    def untrained_layers(self, n_inputs: int) -> list[Autoencoder]:
+        """Layers for rows of `n_inputs` columns, their initial weights drawn."""
         layers: list[Autoencoder] = []
-        width = tables[0].shape[1]
-        for number, (settings, config) in enumerate(zip(self.settings, self.training, strict=True), start=1):
-            layer = settings.build(width, self.dtype)
+        for number, settings in enumerate(self.settings, start=1):
+            layer = settings.build(n_inputs, self.dtype)
             layer.draw(self.randomness.stream("layer", number, "weights"))
-            check_plan(layer, config, len(tables[0]), len(tables) > 1, f"layer {number}")
             layers.append(layer.to(self.device))
-            width = settings.n_units
+            n_inputs = settings.n_units
         return layers
 
     def _training(self, number: int, layer: Autoencoder, callbacks: Sequence[Callback]) -> Training:

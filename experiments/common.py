@@ -1,0 +1,85 @@
+"""What all experiments share: flags, where results go, and how a run ends."""
+
+import functools
+import importlib.metadata
+import json
+import platform
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import joblib
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from stacked import StackedError
+from stacked.files import write_atomically
+
+Out = Annotated[Path | None, typer.Option(help="Folder for results, made if need be.", show_default="results/NAME")]
+Seeds = Annotated[int, typer.Option(min=1, help="How many seeds, from 0.")]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Processes at a time.", show_default="one a core")]
+Smoke = Annotated[bool, typer.Option("--smoke", help="A run of seconds on little data, to see that all works.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
+
+console = Console()
+T = TypeVar("T")
+
+
+def launch(main: Callable[..., None]) -> None:
+    """Run an experiment as a command: bad input ends it with one line and 2, Ctrl-C with one line and 130."""
+
+    @functools.wraps(main)
+    def guarded(*args: Any, **kwargs: Any) -> None:
+        try:
+            main(*args, **kwargs)
+        except StackedError as error:
+            Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt as interrupt:
+            Console(stderr=True).print("interrupted; finished runs are kept: the same command goes on from there")
+            raise typer.Exit(130) from interrupt
+
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(guarded)
+    app()
+
+
+def default_folder(script: str, *, smoke: bool, variant: str = "") -> Path:
+    """`results/NAME` in the working directory, with a name of its own for every variant."""
+    return Path("results") / (Path(script).stem + variant + ("_smoke" if smoke else ""))
+
+
+def default_jobs(jobs: int | None) -> int:
+    """The jobs asked for, or one a core."""
+    return jobs or int(joblib.cpu_count())
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes, for results.json."""
+    packages = ("stacked", "torch", "numpy", "scipy", "scikit-learn", "h5py")
+    found = {package: importlib.metadata.version(package) for package in packages}
+    return {"python": platform.python_version(), **found}
+
+
+def write_results(folder: Path, results: dict[str, Any]) -> None:
+    """Write `results.json`, whole or not at all."""
+    write_atomically(folder / "results.json", json.dumps(results, indent=1).encode())
+
+
+def with_progress(items: Iterable[T], total: int, describe: Callable[[T], str]) -> Iterator[T]:
+    """The items, with a bar on a terminal that says what came last; silent elsewhere."""
+    bar = [
+        TextColumn("runs"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    ]
+    with Progress(*bar, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("starting", total=total)
+        for item in items:
+            progress.update(task, advance=1, description=describe(item))
+            yield item

@@ -1,0 +1,181 @@
+"""Stacked denoising pretraining against plain pretraining and random initialisation: the classic comparison on MNIST.
+
+Source     DeepLearnToolbox (R. B. Palm, 2012), its stacked-autoencoder example: 784-100-100-10, sigmoid units,
+           squared error, learning rate 1, momentum 0.5, batches of 100, one epoch a phase. Published test error: 9.33 %
+           without, 8.26 % with masking of half the inputs of both layers; no random initialisation.
+Command    python experiments/denoising_comparison.py
+           python experiments/denoising_comparison.py --replay
+Time       TIME
+Expected   30 seeds of the toolbox itself: median 9.60 % plain, 8.54 % denoising, 17.21 % random; collapsed (some
+           digit's recall below 5 %) 6, 9 and 21 of 30. Replay: 932 and 835 wrong of 10,000.
+Obtained   OBTAINED
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from common import (
+    Device,
+    Jobs,
+    Out,
+    Seeds,
+    Smoke,
+    console,
+    default_folder,
+    default_jobs,
+    launch,
+    versions,
+    with_progress,
+    write_results,
+)
+from report_table import print_arms, print_pairs
+from toolbox_replay import PUBLISHED, TOOLBOX_WRONG, replayed_wrong
+
+from stacked import (
+    SGD,
+    ClassifierSettings,
+    Denoising,
+    LabelledImages,
+    Masking,
+    Plain,
+    TrainingConfig,
+    load_mnist,
+)
+from stacked.campaign import finished_runs, tabulate
+from stacked.comparison import Arm, Recipe, Run
+from stacked.plots import error_distributions, filter_tiles
+from stacked.rows import fingerprint
+from stacked.run_folder import RunFolder
+from stacked.settings import to_json
+from stacked.statistics import same_distribution
+
+ARMS = (
+    Arm("plain", (Plain(100, random_bias=True),) * 2),
+    Arm("denoising", (Denoising(100, corruption=Masking(0.5), random_bias=True),) * 2),
+    Arm("random"),
+)
+NAMES = [arm.name for arm in ARMS]
+TOOLBOX = json.loads((Path(__file__).parent / "toolbox_error_rates.json").read_text())
+
+
+def recipe(epochs: int, device: str = "cpu") -> Recipe:
+    """The toolbox's settings, with so many epochs a phase."""
+    training = TrainingConfig(epochs=epochs, batch_size=100, optimizer=SGD(1.0, momentum=0.5))
+    classifier = ClassifierSettings((784, 100, 100, 10), output="sigmoid", random_bias=True)
+    return Recipe(classifier, pretraining=training, finetuning=training, device=device)
+
+
+def run(out: Path, *, seeds: int, jobs: int, epochs: int, smoke: bool, device: str) -> dict[str, Any]:
+    """Run what is missing, write `results.json` and the pictures, and return the results."""
+    data = _data(smoke)
+    settings = {
+        "arms": to_json(list(ARMS)),
+        "recipe": to_json(recipe(epochs, device)),
+        "data": {part: fingerprint(rows) for part, rows in (("train", data.x_train), ("test", data.x_test))},
+    }
+    folder = RunFolder(out, settings)
+    megabytes = jobs * len(data.x_train) * 100 * 4 / 1e6
+    console.print(
+        f"{len(ARMS)} arms x {seeds} seeds, {epochs} epoch(s) a phase, {len(data.x_train):,} rows, {jobs} process(es).\n"
+        f"Codes take at most {megabytes:,.0f} MB of disk at a time and are removed.",
+        highlight=False,
+    )
+    runs = finished_runs(ARMS, recipe(epochs, device), data, range(seeds), folder, jobs)
+    finished = list(with_progress(runs, seeds * len(ARMS), _described))
+    results = {
+        "settings": {**settings, "seeds": seeds, "epochs": epochs, "smoke": smoke},
+        "versions": versions(),
+        **tabulate(NAMES, finished),
+    }
+    results["summary"]["toolbox"] = _toolbox(epochs, smoke, results["arms"])
+    _draw(out, results, folder)
+    write_results(out, results)
+    return results
+
+
+def replay() -> dict[str, Any]:
+    """Both published runs under MATLAB's random stream, in float64."""
+    data = load_mnist(dtype="float64")
+    wrong = {masking: replayed_wrong(masking, recipe(1), data) for masking in PUBLISHED}
+    for masking, count in wrong.items():
+        console.print(
+            f"masking {masking}: {count} wrong of {len(data.y_test):,} "
+            f"(original toolbox under this stream: {TOOLBOX_WRONG[masking]}; published: {PUBLISHED[masking]:.2%})"
+        )
+    return {"settings": {"replay": True}, "versions": versions(), "wrong": {str(key): n for key, n in wrong.items()}}
+
+
+def main(
+    out: Out = None,
+    seeds: Seeds = 10,
+    jobs: Jobs = None,
+    smoke: Smoke = False,
+    device: Device = "cpu",
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs a phase.")] = 1,
+    replayed: Annotated[
+        bool,
+        typer.Option("--replay", help="Replay the two published runs under MATLAB's random numbers, in float64."),
+    ] = False,
+) -> None:
+    """Compare plain and denoising pretraining and random initialisation of 784-100-100-10 on MNIST.
+
+    Prints error rates with their spread, writes results.json, errors.png and filters.png. Finished runs are kept: an
+    interrupted comparison goes on where it stopped, and more seeds are added to those there are.
+    """
+    variant = "_replay" if replayed else "" if epochs == 1 else f"_{epochs}_epochs"
+    out = out or default_folder(__file__, smoke=smoke, variant=variant)
+    if replayed:
+        out.mkdir(parents=True, exist_ok=True)
+        write_results(out, replay())
+    else:
+        seeds = min(seeds, 2) if smoke else seeds
+        results = run(out, seeds=seeds, jobs=default_jobs(jobs), epochs=epochs, smoke=smoke, device=device)
+        print_arms(console, results)
+        print_pairs(console, results)
+    console.print(f"written to {out}")
+
+
+def _data(smoke: bool) -> LabelledImages:
+    data = load_mnist()
+    if not smoke:
+        return data
+    return LabelledImages(data.x_train[:2000], data.y_train[:2000], data.x_test[:1000], data.y_test[:1000])
+
+
+def _described(run: Run) -> str:
+    return f"{run.arm}, seed {run.seed}: " + ("failed" if run.error_rate is None else f"{run.error_rate:.2%}")
+
+
+def _toolbox(epochs: int, smoke: bool, arms: dict[str, Any]) -> dict[str, Any]:
+    """The toolbox's own figures by arm, where it was measured at this length, and how likely ours are theirs."""
+    lengths = {} if smoke else {1: "one_epoch", 10: "ten_epochs"}
+    compared = {}
+    for arm, measured in TOOLBOX.get(lengths.get(epochs), {}).items():
+        ours = [rate for rate in arms[arm]["error_rate"] if rate is not None]
+        theirs = measured["error_rate"]
+        collapsed = len(measured["collapsed_seeds"]) if "collapsed_seeds" in measured else None
+        compared[arm] = {"error_rate": theirs, "collapsed": collapsed, "p_same": same_distribution(ours, theirs)}
+    return compared
+
+
+def _draw(out: Path, results: dict[str, Any], folder: RunFolder) -> None:
+    rates = {arm: [rate for rate in results["arms"][arm]["error_rate"] if rate is not None] for arm in NAMES}
+    reference = {arm: compared["error_rate"] for arm, compared in results["summary"]["toolbox"].items()}
+    epochs = results["settings"]["epochs"]
+    title = f"MNIST, 784-100-100-10, {epochs} epoch{'s' * (epochs > 1)} a phase"
+    error_distributions(rates, out / "errors.png", title=title, reference=reference)
+    kept = {arm: folder.filters(arm, 0) for arm in NAMES}
+    tiles = {
+        f"{arm}, {when} fine-tuning": getattr(filters, when)
+        for when in ("before", "after")
+        for arm, filters in kept.items()
+        if filters is not None
+    }
+    if tiles:
+        filter_tiles(tiles, out / "filters.png", title="First-layer filters, seed 0")
+
+
+if __name__ == "__main__":
+    launch(main)

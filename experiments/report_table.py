@@ -1,0 +1,77 @@
+"""The tables of a comparison on the terminal: arms with their spread, and paired differences."""
+
+from statistics import fmean, median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+_SIGNIFICANT = 0.05
+
+
+def print_arms(console: Console, results: dict[str, Any]) -> None:
+    """One row an arm: mean and interval, median, range, collapsed runs; the toolbox's own figures below it."""
+    table = _table(
+        "Test error rate, per cent", ("arm", "seeds", "mean [95 % interval]", "median", "range", "collapsed")
+    )
+    toolbox = results["summary"]["toolbox"]
+    for arm, summary in results["summary"]["arms"].items():
+        spread = f"{_percent(summary['min'])}-{_percent(summary['max'])}"
+        mean = _with_interval(summary["mean"], summary["interval_95"])
+        table.add_row(arm, str(summary["n"]), mean, _percent(summary["median"]), spread, str(summary["collapsed"]))
+        if arm in toolbox:
+            table.add_row(*_theirs(toolbox[arm]), style="dim")
+    console.print(table)
+    console.print("A run has collapsed when it recognises less than 5 % of some digit. Such runs count.")
+    for arm, summary in results["summary"]["arms"].items():
+        if summary["failed"]:
+            reasons = ", ".join(sorted(set(results["arms"][arm]["failed"].values())))
+            console.print(
+                f"{arm}: {summary['failed']} more failed and have no error rate: {reasons}", highlight=False
+            )
+    for arm, compared in toolbox.items():
+        text = f"{arm}: p = {compared['p_same']:.2g} that these are the toolbox's distribution (Kolmogorov-Smirnov)"
+        console.print(text, highlight=False)
+
+
+def print_pairs(console: Console, results: dict[str, Any]) -> None:
+    """One row a pair of arms: the difference seed by seed, over all seeds and over those without a collapse."""
+    columns = ("paired difference", "seeds", "mean [95 % interval]", "median", "p (Holm)", "resolved")
+    table = _table("Differences between arms with the same seed, points of error rate", columns)
+    for title, key, style in (("", "pairs", ""), (" *", "pairs_among_healthy", "dim")):
+        for pair in results["summary"][key]:
+            table.add_row(" - ".join(pair["pair"]) + title, *_difference(pair), style=style)
+    console.print(table)
+    console.print(
+        "* of the seeds where neither run collapsed. p: Wilcoxon signed-rank test, corrected for three pairs."
+    )
+
+
+def _table(title: str, columns: tuple[str, ...]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="right" if i else "left", no_wrap=True)
+    return table
+
+
+def _theirs(compared: dict[str, Any]) -> list[str]:
+    rates = compared["error_rate"]
+    spread = f"{_percent(min(rates))}-{_percent(max(rates))}"
+    collapsed = "-" if compared["collapsed"] is None else str(compared["collapsed"])
+    return ["  toolbox", str(len(rates)), _percent(fmean(rates)), _percent(median(rates)), spread, collapsed]
+
+
+def _difference(pair: dict[str, Any]) -> list[str]:
+    mean, p = _with_interval(pair["mean_difference"], pair["interval_95"]), pair["p_holm"]
+    verdict = "no" if p is None or p >= _SIGNIFICANT else "yes"
+    return [str(pair["n"]), mean, _percent(pair["median_difference"]), "-" if p is None else f"{p:.2g}", verdict]
+
+
+def _with_interval(mean: float | None, interval: tuple[float, float] | None) -> str:
+    if interval is None:
+        return _percent(mean)
+    return f"{_percent(mean)} [{_percent(interval[0])}, {_percent(interval[1])}]"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f}"
