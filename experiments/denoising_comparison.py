@@ -1,7 +1,7 @@
 """Stacked denoising pretraining against plain pretraining and random initialisation: the classic comparison on MNIST.
 
-Source     DeepLearnToolbox (R. B. Palm, 2012), its stacked-autoencoder example: 784-100-100-10, sigmoid units,
-           squared error, learning rate 1, momentum 0.5, batches of 100, one epoch a phase. Published test error: 9.33 %
+Source     DeepLearnToolbox (R. B. Palm, 2012), stacked-autoencoder example: 784-100-100-10, sigmoid units, squared
+           error, learning rate 1, momentum 0.5, batches of 100, one epoch a phase. Published test error: 9.33 %
            without, 8.26 % with masking of half the inputs of both layers; no random initialisation.
 Command    python experiments/denoising_comparison.py
            python experiments/denoising_comparison.py --replay
@@ -78,7 +78,7 @@ def run(out: Path, *, seeds: int, jobs: int, epochs: int, smoke: bool, device: s
     folder = RunFolder(out, settings)
     megabytes = jobs * len(data.x_train) * 100 * 4 / 1e6
     console.print(
-        f"{len(ARMS)} arms x {seeds} seeds, {epochs} epoch(s) a phase, {len(data.x_train):,} rows, {jobs} process(es).\n"
+        f"{len(ARMS)} arms x {seeds} seeds, {len(data.x_train):,} rows, epochs a phase: {epochs}, processes: {jobs}.\n"
         f"Codes take at most {megabytes:,.0f} MB of disk at a time and are removed.",
         highlight=False,
     )
@@ -97,7 +97,7 @@ def run(out: Path, *, seeds: int, jobs: int, epochs: int, smoke: bool, device: s
 
 def replay() -> dict[str, Any]:
     """Both published runs under MATLAB's random stream, in float64."""
-    data = load_mnist(dtype="float64")
+    data = load_mnist(dtype="float64", compact=True)
     wrong = {masking: replayed_wrong(masking, recipe(1), data) for masking in PUBLISHED}
     for masking, count in wrong.items():
         console.print(
@@ -138,7 +138,7 @@ def main(
 
 
 def _data(smoke: bool) -> LabelledImages:
-    data = load_mnist()
+    data = load_mnist(compact=True)
     if not smoke:
         return data
     return LabelledImages(data.x_train[:2000], data.y_train[:2000], data.x_test[:1000], data.y_test[:1000])

@@ -29,9 +29,9 @@ def print_arms(console: Console, results: dict[str, Any]) -> None:
             console.print(
                 f"{arm}: {summary['failed']} more failed and have no error rate: {reasons}", highlight=False
             )
-    for arm, compared in toolbox.items():
-        text = f"{arm}: p = {compared['p_same']:.2g} that these are the toolbox's distribution (Kolmogorov-Smirnov)"
-        console.print(text, highlight=False)
+    if toolbox:
+        p_values = ", ".join(f"{arm} p = {compared['p_same']:.2g}" for arm, compared in toolbox.items())
+        console.print(f"Kolmogorov-Smirnov test against the toolbox's runs: {p_values}.", highlight=False)
 
 
 def print_pairs(console: Console, results: dict[str, Any]) -> None:

@@ -14,13 +14,13 @@ from torch import Tensor
 
 from stacked.examples import Examples
 from stacked.randomness import Stream
-from stacked.rows import BLOCK, addressable, to_tensor
+from stacked.rows import BLOCK, ScaledRows, addressable, to_tensor
 
 MIXING_BYTES = 2**28
 """Size of the mixing buffer: the rows that are shuffled together."""
 
 Minibatch = tuple[Tensor, Tensor | None]
-"""Rows `(size, n_inputs)`, and their labels `(size,)` where there are any."""
+"""Rows `(size, n_inputs)`, which the next minibatch may overwrite, and their labels `(size,)` where there are any."""
 
 
 class Batches:
@@ -40,7 +40,12 @@ class Batches:
         self.size, self._dtype, self._device = size, dtype, device
         self._rows, labels, self._numbers = examples
         self._labels = None if labels is None else torch.from_numpy(labels)
-        self._table = to_tensor(np.asarray(self._rows)) if addressable(self._rows) else None
+        scaled = self._rows if isinstance(self._rows, ScaledRows) else None
+        self._divisor = None if scaled is None else scaled.divisor
+        stored = self._rows if scaled is None else scaled.stored
+        self._table = to_tensor(np.asarray(stored)) if addressable(stored) else None
+        if self._table is not None:
+            self._room = self._table.new_empty(min(size, len(self._numbers)), self._table.shape[1])
 
     def shuffled(self, stream: Stream) -> Iterator[Minibatch]:
         """One epoch in random order."""
@@ -86,10 +91,12 @@ class Batches:
     def _read(self, numbers: Tensor) -> Tensor:
         """Rows by their numbers; ascending ones, where rows come in slices."""
         if self._table is not None:
-            return self._table.index_select(0, numbers)
+            room = self._room[: numbers.shape[0]]
+            return torch.index_select(self._table, 0, numbers, out=room)
         first, last = int(numbers[0]), int(numbers[-1])
         return to_tensor(np.asarray(self._rows[first : last + 1]))[numbers - first]
 
     def _placed(self, x: Tensor, numbers: Tensor) -> Minibatch:
         labels = None if self._labels is None else self._labels[numbers].to(self._device)
-        return x.to(device=self._device, dtype=self._dtype), labels
+        x = x.to(device=self._device, dtype=self._dtype)
+        return x if self._divisor is None else x.div_(self._divisor), labels

@@ -59,17 +59,14 @@ class CodeCache:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             check_space(self.folder, codes.n_bytes)
-            write_entry(part, codes, compute)
+            values = write_entry(part, codes, compute)
             part.replace(path)
         except OSError as error:
             raise StackedError(f"no codes can be kept in {self.folder}: {error}; name another folder") from error
         finally:
             part.unlink(missing_ok=True)
         self._prune(newest=path)
-        added = open_entry(path, codes)
-        if added is None:
-            raise StackedError(f"{path} does not read as it was written; check this disk, or name another folder")
-        return added
+        return values
 
     def _entries(self) -> list[Path]:
         return [path for path in self.folder.glob("*.h5") if is_entry(path)]

@@ -46,8 +46,8 @@ def is_entry(path: Path) -> bool:
         return file.read(len(_MAGIC)) == _MAGIC
 
 
-def write_entry(path: Path, codes: Codes, compute: Compute) -> None:
-    """Write a complete entry and flush it to disk."""
+def write_entry(path: Path, codes: Codes, compute: Compute) -> Array:
+    """Write a complete entry, flush it to disk, and return its codes as `open_entry` does."""
     offset = hdf5.create_contiguous(path, "codes", codes.shape, codes.dtype, _USER_BLOCK)
     with path.open("r+b") as file:
         if hasattr(os, "posix_fallocate"):  # a full disk is an error here; in a memory map it would be a crash
@@ -60,6 +60,7 @@ def write_entry(path: Path, codes: Codes, compute: Compute) -> None:
         file.write(head.ljust(_USER_BLOCK, b" "))
         file.flush()
         os.fsync(file.fileno())
+        return np.memmap(file, codes.dtype, "c", offset, codes.shape)
 
 
 def open_entry(path: Path, codes: Codes) -> Array | None:
@@ -71,13 +72,17 @@ def open_entry(path: Path, codes: Codes) -> Array | None:
         warnings.warn(message, StackedWarning, stacklevel=2)
         return None
     try:
-        return _verified(path, codes)
+        values, sha256 = _mapped(path, codes)
+        if _sha256(values) != sha256:
+            raise ValueError("its values do not match their checksum")
+        return values
     except (OSError, ValueError, KeyError, TypeError) as error:
         warnings.warn(f"{path} is computed again, for it cannot be used: {error}", StackedWarning, stacklevel=2)
         return None
 
 
-def _verified(path: Path, codes: Codes) -> Array:
+def _mapped(path: Path, codes: Codes) -> tuple[Array, str]:
+    """The values of an entry whose header is in order, and what their checksum should be."""
     with path.open("rb") as file:
         head = json.loads(file.read(_USER_BLOCK)[len(_MAGIC) :])
         if head["format"] != FORMAT:
@@ -86,10 +91,7 @@ def _verified(path: Path, codes: Codes) -> Array:
             raise ValueError("its header describes other codes")
         if os.fstat(file.fileno()).st_size < head["offset"] + codes.n_bytes:
             raise ValueError("it is truncated")
-        values = np.memmap(file, codes.dtype, "c", head["offset"], codes.shape)
-    if _sha256(values) != head["sha256"]:
-        raise ValueError("its values do not match their checksum")
-    return values
+        return np.memmap(file, codes.dtype, "c", head["offset"], codes.shape), str(head["sha256"])
 
 
 def _described(codes: Codes) -> dict[str, Any]:

@@ -70,6 +70,8 @@ class Backpropagation:
     ) -> Tensor:
         """Add the gradients to those of the parameters, which must exist; return the loss, a scalar.
 
+        Called under `torch.no_grad`.
+
         Parameters
         ----------
         inputs, target : Tensor
@@ -116,7 +118,7 @@ class Backpropagation:
     ) -> None:
         """Carry the errors of the last layer down to the first, adding each layer's gradient on the way."""
         above: Dense | TiedDense = self._last
-        _add(above, space.deltas[-1], units[-1], how, space)
+        _add(above, space.transposed_deltas[-1], units[-1], how, space)
         for k, layer in reversed(list(enumerate(self._hidden))):
             delta = torch.mm(space.deltas[k + 1], above.weight, out=space.deltas[k])
             if masks:
@@ -125,7 +127,7 @@ class Backpropagation:
                 delta.add_(extra)
             layer.activation.times_derivative_(delta, space.units[k])
             # A tied decoder came first and has decayed the shared gradient already.
-            _add(layer, delta, units[k], how, space, decayed=above.shares_weight)
+            _add(layer, space.transposed_deltas[k], units[k], how, space, decayed=above.shares_weight)
             above = layer
 
     def _space_for(self, inputs: Tensor) -> _WorkSpace:
@@ -143,12 +145,13 @@ class _WorkSpace:
         self.n_rows = n
         self.units = [inputs.new_empty(n, width) for width in widths]
         self.deltas = [inputs.new_empty(n, width) for width in widths]
+        self.transposed_deltas = [delta.t() for delta in self.deltas]
         self.ones = inputs.new_ones(n)
 
 
 def _add(
     layer: Dense | TiedDense,
-    delta: Tensor,
+    transposed_delta: Tensor,
     below: Tensor,
     how: Accumulation,
     space: _WorkSpace,
@@ -160,6 +163,5 @@ def _add(
     assert weight is not None, "the optimiser makes room for the gradients"
     assert bias is not None, "the optimiser makes room for the gradients"
     scale = how.scale / space.n_rows
-    transposed = delta.t()
-    weight.addmm_(transposed, below, beta=1.0 if decayed else how.decay, alpha=scale)
-    bias.addmv_(transposed, space.ones, beta=how.decay, alpha=scale)
+    weight.addmm_(transposed_delta, below, beta=1.0 if decayed else how.decay, alpha=scale)
+    bias.addmv_(transposed_delta, space.ones, beta=how.decay, alpha=scale)

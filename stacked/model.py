@@ -52,7 +52,10 @@ class Model(nn.Module, ABC):
         """The weights, not the biases, that weight decay acts on."""
 
     def accumulate_gradients(self, batch: Batch, how: Accumulation) -> Tensor:
-        """Add the gradients of the objective to those of the parameters, and return its value."""
+        """Add the gradients of the objective to those of the parameters, and return its value.
+
+        Called under `torch.no_grad`; by autograd, unless a model has them by hand.
+        """
         with torch.enable_grad():
             value = self.objective(batch)
             accumulate_by_autograd(value, self.trainable(), how)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-import torch
 from torch import Tensor, nn
 
 from stacked.dense import Dense
@@ -55,7 +54,6 @@ class Network(Model):
     def objective(self, batch: Batch) -> Tensor:
         return self.output.loss(self.logits(batch.inputs, batch.masks), batch.target) + self.decay_value()
 
-    @torch.no_grad()
     def accumulate_gradients(self, batch: Batch, how: Accumulation) -> Tensor:
         value = self._backpropagation.accumulate(batch.inputs, batch.target, how, masks=batch.masks)
         if self.weight_decay:

@@ -16,7 +16,7 @@ from stacked.losses import binary_cross_entropy, softmax_cross_entropy, squared_
 
 def _half_squares(error: Tensor) -> Tensor:
     flat = error.view(-1)
-    return torch.dot(flat, flat) / (2 * error.shape[0])
+    return torch.dot(flat, flat).mul_(0.5 / error.shape[0])
 
 
 class Output(ABC):

@@ -5,9 +5,9 @@ purposes are independent: a change in how one is used leaves the others as they 
 """
 
 import hashlib
-import math
 from abc import ABC, abstractmethod
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -56,7 +56,9 @@ class Seeded(Randomness):
         self.seed = int(seed)
 
     def stream(self, *purpose: str | int, device: torch.device | str = "cpu") -> Stream:
-        return GeneratorStream("/".join(str(part) for part in (self.seed, *purpose)), device)
+        name = "/".join(str(part) for part in (self.seed, *purpose))
+        place = torch.device(device)
+        return HostStream(name) if place.type == "cpu" else DeviceStream(name, place)
 
 
 def randomness_of(seed: int | Randomness) -> Randomness:
@@ -64,30 +66,67 @@ def randomness_of(seed: int | Randomness) -> Randomness:
     return seed if isinstance(seed, Randomness) else Seeded(seed)
 
 
-class GeneratorStream(Stream):
-    """A stream drawn from a `torch.Generator` of its own, seeded by a hash of the stream's name."""
+class HostStream(Stream):
+    """A stream for tensors on the CPU, drawn from NumPy's SFC64, which is several times faster than torch's there."""
 
-    def __init__(self, name: str, device: torch.device | str = "cpu") -> None:
-        digest = hashlib.sha256(name.encode()).digest()
-        # torch's generator for the CPU takes 32 bits of a seed.
-        self.generator = torch.Generator(device).manual_seed(int.from_bytes(digest[:4], "little"))
+    def __init__(self, name: str) -> None:
+        self._bits = np.random.SFC64(_seed_of(name))
+        self._generator = np.random.Generator(self._bits)
 
     def permutation(self, n: int) -> Tensor:
-        order = torch.randperm(n, generator=self.generator, device=self.generator.device)
-        return order.cpu()
+        return torch.from_numpy(self._generator.permutation(n))
 
     def uniform_(self, out: Tensor, low: float, high: float) -> Tensor:
-        return out.uniform_(low, high, generator=self.generator)
+        return out.copy_(torch.from_numpy(self._generator.uniform(low, high, tuple(out.shape))))
 
     def normal(self, like: Tensor) -> Tensor:
-        return torch.empty_like(like).normal_(generator=self.generator)
+        numbers = self._generator.standard_normal(tuple(like.shape), dtype=np.float32)
+        return torch.from_numpy(numbers).to(like.dtype)
 
     def keep_mask(self, like: Tensor, drop: float) -> Tensor:
-        # Comparing random bits is several times faster on a CPU than bernoulli_ or rand. Eight bits an element
-        # serve where they give the probability exactly; otherwise 16 round it to a multiple of 2**-16.
-        bits = 8 if (drop * 2**8).is_integer() else 16
-        words = torch.empty(math.ceil(like.numel() * bits / 64), dtype=torch.int64, device=like.device)
-        words.random_(-(2**63), None, generator=self.generator)
-        mask = torch.empty_like(like)
-        mask.view(-1).copy_(words.view(torch.int8 if bits == 8 else torch.int16)[: like.numel()])
-        return mask.ge_(round(drop * 2**bits) - 2 ** (bits - 1))
+        words = self._bits.random_raw(_n_words(like, drop))
+        return _compared(torch.from_numpy(words.view(np.int64)), like, drop)
+
+
+class DeviceStream(Stream):
+    """A stream for tensors on an accelerator, drawn there by torch."""
+
+    def __init__(self, name: str, device: torch.device) -> None:
+        self._generator = torch.Generator(device).manual_seed(_seed_of(name))
+
+    def permutation(self, n: int) -> Tensor:
+        return torch.randperm(n, generator=self._generator, device=self._generator.device).cpu()
+
+    def uniform_(self, out: Tensor, low: float, high: float) -> Tensor:
+        return out.uniform_(low, high, generator=self._generator)
+
+    def normal(self, like: Tensor) -> Tensor:
+        return torch.empty_like(like).normal_(generator=self._generator)
+
+    def keep_mask(self, like: Tensor, drop: float) -> Tensor:
+        words = torch.empty(_n_words(like, drop), dtype=torch.int64, device=like.device)
+        return _compared(words.random_(-(2**63), None, generator=self._generator), like, drop)
+
+
+def _seed_of(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
+
+
+# Masks come from comparing random bits, several times faster on a CPU than bernoulli_ or rand. Eight bits an element
+# serve where they give the probability exactly; otherwise 16 round it to a multiple of 2**-16.
+
+
+def _n_bits(drop: float) -> int:
+    return 8 if (drop * 2**8).is_integer() else 16
+
+
+def _n_words(like: Tensor, drop: float) -> int:
+    return -(-like.numel() * _n_bits(drop) // 64)
+
+
+def _compared(words: Tensor, like: Tensor, drop: float) -> Tensor:
+    """Ones where the random bits of an element are not among the lowest share `drop` of their values, else zeros."""
+    bits = _n_bits(drop)
+    mask = torch.empty_like(like)
+    mask.view(-1).copy_(words.view(torch.int8 if bits == 8 else torch.int16)[: like.numel()])
+    return mask.ge_(round(drop * 2**bits) - 2 ** (bits - 1))

@@ -155,6 +155,7 @@ class Training:
         self.model.release()
         return self.history
 
+    @torch.no_grad()
     def _epoch(self, batches: Batches, held_out: Batches | None, optimizer: Optimizer) -> None:
         began, epoch = time.perf_counter(), len(self.history)
         schedule = self.config.schedule
@@ -176,7 +177,6 @@ class Training:
         for callback in self._callbacks:
             callback.on_epoch(self, record)
 
-    @torch.no_grad()
     def _step(self, x: Tensor, labels: Tensor | None, optimizer: Optimizer, factor: float) -> None:
         batch = self.model.prepare(x, labels, self.streams.noise)
         value = optimizer.step(partial(self.model.accumulate_gradients, batch), factor)

@@ -137,7 +137,6 @@ class Autoencoder(Model):
         reconstruction = self.output.loss(self.decoder.logits(codes), batch.target)
         return reconstruction + self.code_penalty_value(codes) + self.decay_value()
 
-    @torch.no_grad()
     def accumulate_gradients(self, batch: Batch, how: Accumulation) -> Tensor:
         value = self._backpropagation.accumulate(batch.inputs, batch.target, how, penalty=self.code_penalty())
         if self.weight_decay:

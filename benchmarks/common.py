@@ -1,0 +1,66 @@
+"""How every benchmark measures: all sides in turn in one run, several times; medians, ranges and ratios."""
+
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+
+Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")]
+Repetitions = Annotated[int, typer.Option(min=1, help="How often each side is timed.")]
+
+Sides = dict[str, Callable[[], Any]]
+
+
+def time_in_turn(sides: Sides, repetitions: int) -> dict[str, list[float]]:
+    """Seconds of each side, called in turn: A B C, A B C, ...; a first round is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for round_number in range(repetitions + 1):
+        for name, side in sides.items():
+            began = time.perf_counter()
+            side()
+            if round_number > 0:
+                seconds[name].append(time.perf_counter() - began)
+    return seconds
+
+
+def report(title: str, seconds: dict[str, list[float]], baseline: str, json_file: Path | None) -> None:
+    """Print medians, ranges and the median of each round's ratio to the baseline; write them where asked."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in ("side", "median s", "range", f"/ {baseline}", "range"):
+        table.add_column(column, justify="left" if column == "side" else "right", no_wrap=True)
+    figures = {}
+    for name, times in seconds.items():
+        ratios = [own / base for own, base in zip(times, seconds[baseline], strict=True)]
+        figures[name] = {"seconds": times, "ratio": statistics.median(ratios), "ratios": ratios}
+        median, spread = f"{statistics.median(times):.3f}", f"{min(times):.3f}-{max(times):.3f}"
+        ratio, range_of_ratios = f"{statistics.median(ratios):.2f}", f"{min(ratios):.2f}-{max(ratios):.2f}"
+        table.add_row(name, median, spread, ratio, range_of_ratios)
+    Console().print(table)
+    if json_file is not None:
+        json_file.write_text(json.dumps({"title": title, "machine": machine(), "sides": figures}, indent=1))
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+def _processor() -> str:
+    cpu_info = Path("/proc/cpuinfo")
+    lines = cpu_info.read_text().splitlines() if cpu_info.exists() else []
+    return next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor())
