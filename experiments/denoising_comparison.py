@@ -78,7 +78,7 @@ def run(out: Path, *, seeds: int, jobs: int, epochs: int, smoke: bool, device: s
     folder = RunFolder(out, settings)
     megabytes = jobs * len(data.x_train) * 100 * 4 / 1e6
     console.print(
-        f"{len(ARMS)} arms x {seeds} seeds, {len(data.x_train):,} rows, epochs a phase: {epochs}, processes: {jobs}.\n"
+        f"{len(ARMS)} arms x {seeds} seeds, {len(data.x_train):,} rows, {epochs} epoch(s) a phase, {jobs} jobs.\n"
         f"Codes take at most {megabytes:,.0f} MB of disk at a time and are removed.",
         highlight=False,
     )

@@ -12,7 +12,7 @@ from stacked.errors import StackedError, StackedWarning
 from stacked.optimizers import LBFGS, SGD, Adam
 from stacked.schedules import CosineDecay, ExponentialDecay
 from stacked.stack import StackedAutoencoder
-from stacked.training import TrainingConfig
+from stacked.training_config import TrainingConfig
 
 __all__ = [
     "LBFGS",

@@ -18,7 +18,7 @@ from stacked.model_files import check_tensors, read_model, write_model
 from stacked.randomness import Seeded
 from stacked.settings import from_json, to_json
 from stacked.stack import StackedAutoencoder
-from stacked.training import SETTINGS as TRAINING_SETTINGS
+from stacked.training_config import SETTINGS as TRAINING_SETTINGS
 
 _KINDS = (*LAYER_SETTINGS, *TRAINING_SETTINGS, ClassifierSettings)
 

@@ -19,7 +19,8 @@ from stacked.progress import training_display
 from stacked.randomness import Randomness, randomness_of
 from stacked.rows import Array, Rows, as_rows, map_rows, value_range
 from stacked.stack import StackedAutoencoder
-from stacked.training import Streams, Training, TrainingConfig, check_plan
+from stacked.training import Streams, Training
+from stacked.training_config import TrainingConfig, check_plan
 
 
 class FeedforwardClassifier:

@@ -20,7 +20,7 @@ from stacked.datasets import LabelledImages
 from stacked.errors import StackedError
 from stacked.rows import Array
 from stacked.stack import StackedAutoencoder
-from stacked.training import TrainingConfig
+from stacked.training_config import TrainingConfig
 
 COLLAPSED_BELOW = 0.05
 """A run is called collapsed when some class's recall on the test rows is below this."""

@@ -7,6 +7,7 @@ its velocity directly; the others ask for plain gradients and are those of torch
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -140,8 +141,13 @@ class _TorchDescent(Optimizer):
     def step(self, accumulate: Accumulate, rate_factor: float) -> Tensor:
         for group in self._optimizer.param_groups:
             group["lr"] = self._learning_rate * rate_factor
-        value: Tensor = self._optimizer.step(lambda: accumulate(Accumulation(0.0, 1.0)))  # type: ignore[arg-type, return-value, assignment]
-        return value
+
+        @torch.no_grad()  # torch's optimisers turn autograd on for what they call
+        def objective() -> Any:
+            return accumulate(Accumulation(0.0, 1.0))
+
+        value: Any = self._optimizer.step(objective)
+        return torch.as_tensor(value)
 
 
 def _with_gradients(parameters: Sequence[nn.Parameter]) -> list[tuple[nn.Parameter, Tensor]]:

@@ -23,7 +23,8 @@ from stacked.progress import training_display
 from stacked.randomness import Randomness, randomness_of
 from stacked.rows import Array, Rows, as_rows, fingerprint, map_rows, value_range
 from stacked.stack_checks import check_layers, check_ranges
-from stacked.training import Streams, Training, TrainingConfig, check_plan
+from stacked.training import Streams, Training
+from stacked.training_config import TrainingConfig, check_plan
 
 
 class StackedAutoencoder:

@@ -9,7 +9,7 @@ import numpy as np
 from stacked.autoencoders import LayerSettings
 from stacked.errors import StackedWarning, mismatch
 from stacked.rows import Rows
-from stacked.training import TrainingConfig
+from stacked.training_config import TrainingConfig
 
 _ROUNDING = 1e-6
 

@@ -1,0 +1,75 @@
+"""How a model is trained: settings, and whether they suit a model and its rows."""
+
+from dataclasses import dataclass
+
+from stacked.errors import check_count, check_number, mismatch
+from stacked.model import Model
+from stacked.optimizers import LBFGS, SGD, Adam, OptimizerSettings
+from stacked.schedules import CosineDecay, ExponentialDecay, Schedule
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a model is trained.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the rows; at most, with `patience`.
+    batch_size : int or None
+        Rows a step; None takes all rows at once. The last batch of an epoch may be smaller.
+    optimizer : SGD, Adam or LBFGS
+        With its learning rate.
+    schedule : ExponentialDecay, CosineDecay or None
+        How the learning rate falls; None keeps it.
+    validation_fraction : float
+        Share of the rows, drawn at random, that is kept from training to measure on after every epoch.
+    patience : int or None
+        Ends the training after so many epochs without a lower validation figure (loss of a layer, error rate of a
+        classifier) and restores the best weights; None never does. Needs validation rows.
+    """
+
+    epochs: int = 10
+    batch_size: int | None = 100
+    optimizer: OptimizerSettings = Adam()  # noqa: RUF009 - frozen, so that sharing it is safe
+    schedule: Schedule | None = None
+    validation_fraction: float = 0.0
+    patience: int | None = None
+
+    def __post_init__(self) -> None:
+        check_count("epochs", self.epochs, least=0)
+        if self.batch_size is not None:
+            check_count("batch_size", self.batch_size)
+        if not isinstance(self.optimizer, OptimizerSettings):
+            remedy = "pass for instance Adam(0.001)"
+            raise mismatch("optimizer", expected="SGD, Adam or LBFGS", received=repr(self.optimizer), remedy=remedy)
+        if self.schedule is not None and not isinstance(self.schedule, ExponentialDecay | CosineDecay):
+            expected, remedy = "ExponentialDecay or CosineDecay", "pass for instance CosineDecay(), or None"
+            raise mismatch("schedule", expected=expected, received=repr(self.schedule), remedy=remedy)
+        check_number("validation_fraction", self.validation_fraction, 0, 0.9)
+        if self.patience is not None:
+            check_count("patience", self.patience)
+
+
+SETTINGS = (TrainingConfig, SGD, Adam, LBFGS, ExponentialDecay, CosineDecay)
+"""Every class that stored settings of a training may name."""
+
+
+def check_plan(model: Model, config: TrainingConfig, n_rows: int, has_validation: bool, name: str) -> None:
+    """Raise when the model cannot be trained so on so many rows."""
+    aside = 0 if has_validation else round(config.validation_fraction * n_rows)
+    if config.validation_fraction > 0 and not has_validation and not 0 < aside < n_rows:
+        expected = "a share that leaves rows on both sides"
+        received, remedy = f"{config.validation_fraction} of {n_rows} rows", "change it, or pass validation rows"
+        raise mismatch("validation_fraction", expected=expected, received=received, remedy=remedy)
+    n_train = n_rows - aside
+    if config.batch_size is not None and config.batch_size > n_train:
+        remedy = "lower batch_size, or set it to None to take all rows at once"
+        expected = f"at most the {n_train} rows that {name} is trained on"
+        raise mismatch("batch_size", expected=expected, received=str(config.batch_size), remedy=remedy)
+    if config.patience is not None and not has_validation and aside == 0:
+        expected, remedy = "validation rows", "set validation_fraction, or pass validation rows"
+        raise mismatch("patience", expected=expected, received="none", remedy=remedy)
+    if isinstance(config.optimizer, LBFGS) and not model.repeatable:
+        expected = f"an optimiser that evaluates each batch of {name} once, for its running mean"
+        raise mismatch("optimizer", expected=expected, received="LBFGS", remedy="use memory=0, or SGD or Adam")
