@@ -162,7 +162,8 @@ def read_tensor(rows: Rows, index: slice, dtype: torch.dtype, device: torch.devi
     """Some of the rows as a tensor that is only read."""
     if isinstance(rows, ScaledRows):
         return to_tensor(rows.stored[index]).to(device=device, dtype=dtype).div_(rows.divisor)
-    return to_tensor(np.asarray(rows[index])).to(device=device, dtype=dtype)
+    # Contiguous, for a matrix product rounds differently in another memory order.
+    return to_tensor(np.asarray(rows[index])).to(device=device, dtype=dtype).contiguous()
 
 
 @torch.no_grad()

@@ -1,0 +1,132 @@
+"""The classifier: what it learns, predicts and freezes."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+
+from stacked import (
+    LBFGS,
+    Adam,
+    ClassifierSettings,
+    Denoising,
+    FeedforwardClassifier,
+    Masking,
+    StackedAutoencoder,
+    TrainingConfig,
+)
+from stacked.dense import Dense
+from stacked.randomness import Seeded
+
+CONFIG = TrainingConfig(epochs=20, batch_size=50, optimizer=Adam(0.01))
+
+
+@pytest.fixture(scope="module")
+def digits():
+    data = load_digits()
+    x, y = (data.data / 16).astype(np.float32), data.target
+    return x[:1300], y[:1300], x[1300:], y[1300:]
+
+
+@pytest.fixture(scope="module")
+def stack(digits):
+    layers = [Denoising(40, corruption=Masking(0.2)), Denoising(20, corruption=Masking(0.2))]
+    return StackedAutoencoder(layers, CONFIG).fit(digits[0])
+
+
+@pytest.mark.parametrize("output", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_it_learns_digits(digits, stack, output, pretrained):
+    x, y, x_test, y_test = digits
+    if pretrained:
+        classifier = FeedforwardClassifier.from_stack(stack, 10, output=output)
+    else:
+        classifier = FeedforwardClassifier(ClassifierSettings((64, 40, 20, 10), output=output))
+    classifier.fit(x, y, CONFIG)
+    linear = LogisticRegression(max_iter=1000).fit(x, y)
+    assert classifier.error_rate(x_test, y_test) < 1 - linear.score(x_test, y_test) + 0.03
+
+
+def test_without_hidden_layers_it_is_logistic_regression(digits):
+    x, y, *_ = digits
+    settings = ClassifierSettings((64, 10), weight_decay=0.01)
+    config = TrainingConfig(epochs=50, batch_size=None, optimizer=LBFGS())
+    ours = FeedforwardClassifier(settings, dtype="float64").fit(x, y, config)
+    theirs = LogisticRegression(C=1 / (0.01 * len(x)), tol=1e-8, max_iter=5000).fit(x.astype(float), y)
+    np.testing.assert_allclose(ours.predict_proba(x), theirs.predict_proba(x.astype(float)), atol=1e-5)
+
+
+def test_predictions_agree_with_each_other(digits, stack):
+    x, y, *_ = digits
+    for output in ("softmax", "sigmoid"):
+        classifier = FeedforwardClassifier.from_stack(stack, 10, output=output).fit(x, y, TrainingConfig(epochs=1))
+        probabilities, predicted = classifier.predict_proba(x), classifier.predict(x)
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+        assert probabilities.min() >= 0
+        assert np.array_equal(probabilities.argmax(axis=1), predicted)
+        assert classifier.error_rate(x, y) == np.mean(predicted != y)
+
+
+def test_a_frozen_encoder_stays_and_is_computed_once(digits, stack, monkeypatch):
+    x, y, *_ = digits
+    frozen = FeedforwardClassifier.from_stack(stack, 10, freeze=True)
+    before = [parameter.clone() for layer in frozen.layers for parameter in layer.parameters()]
+    computed, forward = [], Dense.forward
+    monkeypatch.setattr(Dense, "forward", lambda self, rows: computed.append(len(rows)) or forward(self, rows))
+    frozen.fit(x, y, TrainingConfig(epochs=7, batch_size=50))
+    assert sum(computed) == 2 * len(x)
+    after = [parameter for layer in frozen.layers for parameter in layer.parameters()]
+    assert [torch.equal(a, b) for a, b in zip(before, after, strict=True)] == [True] * 4 + [False] * 2
+
+
+def test_a_frozen_encoder_is_a_linear_classifier_on_the_codes(digits, stack):
+    x, y, *_ = digits
+    frozen = FeedforwardClassifier.from_stack(stack, 10, freeze=True, seed=2).fit(x, y, CONFIG)
+    head = FeedforwardClassifier((20, 10), seed=_SameHead(frozen)).fit(stack.encode(x), y, CONFIG)
+    assert torch.equal(frozen.layers[-1].weight, head.layers[-1].weight)
+
+
+class _SameHead(Seeded):
+    """The streams of seed 2; the output layer starts where another classifier of that seed has it."""
+
+    def __init__(self, other):
+        super().__init__(2)
+        self._other = FeedforwardClassifier(other.settings, seed=2).layers[-1]
+
+    def stream(self, *purpose, device="cpu"):
+        stream = super().stream(*purpose, device=device)
+        if purpose[-1] == "weights":
+            stream.uniform_ = lambda out, low, high: out.copy_(self._other.weight)
+        return stream
+
+
+def test_dropout_only_acts_in_training(digits):
+    x, y, *_ = digits
+    plain, dropped = (
+        FeedforwardClassifier(ClassifierSettings((64, 30, 10), dropout=p)).fit(x, y, TrainingConfig(epochs=n))
+        for p, n in ((0.0, 2), (0.5, 2))
+    )
+    assert not torch.equal(plain.layers[0].weight, dropped.layers[0].weight)
+    assert np.array_equal(dropped.outputs(x), dropped.outputs(x))
+    hidden = torch.sigmoid(torch.from_numpy(x) @ dropped.layers[0].weight.T + dropped.layers[0].bias)
+    np.testing.assert_allclose(dropped.hidden(x), hidden.detach(), rtol=1e-4, atol=1e-6)
+
+
+def test_dropout_keeps_the_expected_input_of_the_next_layer():
+    network = FeedforwardClassifier(ClassifierSettings((5, 400, 2), dropout=0.3))._network(above=0)
+    batch = network.prepare(
+        torch.full((500, 5), 0.5), torch.zeros(500, dtype=torch.int64), Seeded(0).stream("dropout")
+    )
+    (mask,) = batch.masks
+    values = mask.unique().tolist()
+    assert values == pytest.approx([0.0, 1 / 0.7])
+    standard_error = mask.std().item() / mask.numel() ** 0.5
+    assert abs(mask.mean().item() - 1) < 5 * standard_error
+
+
+def test_fitting_again_goes_on_from_where_it_stood(digits):
+    x, y, *_ = digits
+    classifier = FeedforwardClassifier((64, 20, 10)).fit(x, y, TrainingConfig(epochs=3))
+    first = classifier.history["loss"][-1]
+    assert classifier.fit(x, y, TrainingConfig(epochs=1)).history["loss"][0] < first

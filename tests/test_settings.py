@@ -1,0 +1,145 @@
+"""Settings as JSON and back."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from stacked import LBFGS, SGD, Adam, ClassifierSettings, CosineDecay, Denoising, ExponentialDecay, Masking, Plain
+from stacked.autoencoders import SETTINGS as LAYERS
+from stacked.errors import StackedError
+from stacked.settings import from_json, to_json
+from stacked.training_config import SETTINGS as TRAINING
+from stacked.training_config import TrainingConfig
+
+KINDS = (*LAYERS, *TRAINING, ClassifierSettings)
+PLAIN = {
+    "is": "Plain",
+    "n_units": 7,
+    "activation": "sigmoid",
+    "output": "sigmoid",
+    "loss": "squared_error",
+    "tied": False,
+    "weight_decay": 0.0,
+    "random_bias": False,
+}
+
+
+def there_and_back(value):
+    return from_json(json.loads(json.dumps(to_json(value))), KINDS)
+
+
+def test_every_kind_of_layer_comes_back(settings):
+    back = there_and_back(settings)
+    assert type(back) is type(settings)
+    assert back == settings
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        TrainingConfig(),
+        TrainingConfig(3, None, LBFGS(0.5, 7, 3), None, 0.25, 2),
+        TrainingConfig(3, 10, SGD(0.1, 0.9), ExponentialDecay(0.97)),
+        TrainingConfig(3, 10, Adam(1 / 3), CosineDecay(0.1)),
+        ClassifierSettings((5, 4, 3), ("relu",), "sigmoid", 0.5, 1e-4, True),
+        ClassifierSettings((5, 2)),
+    ],
+)
+def test_settings_of_training_and_classifier_come_back(value):
+    assert there_and_back(value) == value
+
+
+def test_a_sequence_comes_back_as_a_tuple_of_settings():
+    layers = (Plain(7), Denoising(3, corruption=Masking(0.1)))
+    assert there_and_back(list(layers)) == layers
+
+
+def test_the_json_names_the_class_and_every_field():
+    assert to_json(Plain(7)) == PLAIN
+
+
+def test_nested_settings_have_their_own_tag():
+    assert to_json(Denoising(7, corruption=Masking(0.3)))["corruption"] == {"is": "Masking", "fraction": 0.3}
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 1e-320, 5e-324, 1.7976931348623157e308])
+def test_numbers_come_back_to_the_last_bit(value):
+    assert there_and_back(Plain(7, weight_decay=value)).weight_decay == value
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (Plain(np.int64(7)), Plain(7)),
+        (Plain(7, weight_decay=np.float32(0.25)), Plain(7, weight_decay=0.25)),
+        (Denoising(7, corruption=Masking(np.float16(0.5))), Denoising(7, corruption=Masking(0.5))),
+        (TrainingConfig(batch_size=np.int32(10)), TrainingConfig(batch_size=10)),
+        (ClassifierSettings(tuple(np.array([5, 4, 3]))), ClassifierSettings((5, 4, 3))),
+    ],
+    ids=["int64", "float32", "float16", "int32", "sizes"],
+)
+def test_numbers_of_numpy_are_stored_as_numbers(value, expected):
+    assert there_and_back(value) == expected
+
+
+@pytest.mark.parametrize("name", ["CodeCache", "StackedAutoencoder", "Nothing", "os.system", "", None, 3, ["Plain"]])
+def test_a_class_that_is_not_listed_is_never_made(name):
+    with pytest.raises(StackedError, match="settings of Plain"):
+        from_json(PLAIN | {"is": name}, KINDS)
+
+
+def test_a_listed_class_is_refused_where_the_list_lacks_it():
+    with pytest.raises(StackedError, match="'Plain'"):
+        from_json(PLAIN, [Denoising, Masking])
+
+
+def test_a_missing_tag_is_refused():
+    with pytest.raises(StackedError, match="settings"):
+        from_json({key: value for key, value in PLAIN.items() if key != "is"}, KINDS)
+
+
+@pytest.mark.parametrize("field", [field for field in PLAIN if field != "is"])
+def test_a_missing_field_is_named(field):
+    with pytest.raises(StackedError, match=rf"Plain: .* unknown \[\] and missing \['{field}'\]"):
+        from_json({key: value for key, value in PLAIN.items() if key != field}, KINDS)
+
+
+def test_a_surplus_field_is_named():
+    with pytest.raises(StackedError, match=r"Plain: .* unknown \['colour'\] and missing \[\]"):
+        from_json(PLAIN | {"colour": "red"}, KINDS)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("n_units", 0),
+        ("n_units", "7"),
+        ("n_units", None),
+        ("n_units", 7.0),
+        ("activation", "linear"),
+        ("activation", ["sigmoid"]),
+        ("loss", 3),
+        ("weight_decay", -1),
+        ("weight_decay", float("nan")),
+        pytest.param("weight_decay", 10**400, id="weight_decay-huge"),
+        ("tied", "yes"),
+        ("random_bias", 2),
+    ],
+)
+def test_values_are_checked_as_those_of_a_user_are(field, value):
+    with pytest.raises(StackedError, match=field):
+        from_json(PLAIN | {field: value}, KINDS)
+
+
+@pytest.mark.parametrize("sizes", [5, None, "abc", [], [5], [5, 0, 2], [5, 1], [[5], 2]])
+def test_sizes_of_a_wrong_form_are_refused(sizes):
+    data = to_json(ClassifierSettings((5, 4, 3), ("relu",))) | {"sizes": sizes}
+    with pytest.raises(StackedError):
+        from_json(data, KINDS)
+
+
+def test_settings_cannot_be_changed(settings):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings.n_units = 3
