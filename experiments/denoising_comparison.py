@@ -71,6 +71,7 @@ def run(out: Path, *, seeds: int, jobs: int, epochs: int, smoke: bool, device: s
     """Run what is missing, write `results.json` and the pictures, and return the results."""
     data = _data(smoke)
     settings = {
+        "stacked": versions()["stacked"],
         "arms": to_json(list(ARMS)),
         "recipe": to_json(recipe(epochs, device)),
         "data": {part: fingerprint(rows) for part, rows in (("train", data.x_train), ("test", data.x_test))},
@@ -156,7 +157,8 @@ def _toolbox(epochs: int, smoke: bool, arms: dict[str, Any]) -> dict[str, Any]:
         ours = [rate for rate in arms[arm]["error_rate"] if rate is not None]
         theirs = measured["error_rate"]
         collapsed = len(measured["collapsed_seeds"]) if "collapsed_seeds" in measured else None
-        compared[arm] = {"error_rate": theirs, "collapsed": collapsed, "p_same": same_distribution(ours, theirs)}
+        p_same = same_distribution(ours, theirs) if ours else None
+        compared[arm] = {"error_rate": theirs, "collapsed": collapsed, "p_same": p_same}
     return compared
 
 

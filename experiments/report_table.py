@@ -30,7 +30,7 @@ def print_arms(console: Console, results: dict[str, Any]) -> None:
                 f"{arm}: {summary['failed']} more failed and have no error rate: {reasons}", highlight=False
             )
     if toolbox:
-        p_values = ", ".join(f"{arm} p = {compared['p_same']:.2g}" for arm, compared in toolbox.items())
+        p_values = ", ".join(f"{arm} p = {_rounded(compared['p_same'])}" for arm, compared in toolbox.items())
         console.print(f"Kolmogorov-Smirnov test against the toolbox's runs: {p_values}.", highlight=False)
 
 
@@ -64,7 +64,7 @@ def _theirs(compared: dict[str, Any]) -> list[str]:
 def _difference(pair: dict[str, Any]) -> list[str]:
     mean, p = _with_interval(pair["mean_difference"], pair["interval_95"]), pair["p_holm"]
     verdict = "no" if p is None or p >= _SIGNIFICANT else "yes"
-    return [str(pair["n"]), mean, _percent(pair["median_difference"]), "-" if p is None else f"{p:.2g}", verdict]
+    return [str(pair["n"]), mean, _percent(pair["median_difference"]), _rounded(p), verdict]
 
 
 def _with_interval(mean: float | None, interval: tuple[float, float] | None) -> str:
@@ -75,3 +75,7 @@ def _with_interval(mean: float | None, interval: tuple[float, float] | None) -> 
 
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.2f}"
+
+
+def _rounded(p: float | None) -> str:
+    return "-" if p is None else f"{p:.2g}"

@@ -8,7 +8,7 @@ from stacked.classifier import FeedforwardClassifier
 from stacked.classifier_settings import ClassifierSettings
 from stacked.corruption import Gaussian, Masking, SaltAndPepper
 from stacked.datasets import LabelledImages, load_idx, load_mnist
-from stacked.errors import StackedError, StackedWarning
+from stacked.errors import DivergedError, StackedError, StackedWarning
 from stacked.optimizers import LBFGS, SGD, Adam
 from stacked.schedules import CosineDecay, ExponentialDecay
 from stacked.stack import StackedAutoencoder
@@ -24,6 +24,7 @@ __all__ = [
     "CodeCache",
     "CosineDecay",
     "Denoising",
+    "DivergedError",
     "EarlyStopping",
     "ExponentialDecay",
     "FeedforwardClassifier",

@@ -17,7 +17,8 @@ from stacked.autoencoders import LayerSettings
 from stacked.classifier import FeedforwardClassifier
 from stacked.classifier_settings import ClassifierSettings
 from stacked.datasets import LabelledImages
-from stacked.errors import StackedError
+from stacked.devices import device_named, dtype_named
+from stacked.errors import DivergedError
 from stacked.rows import Array
 from stacked.stack import StackedAutoencoder
 from stacked.training_config import TrainingConfig
@@ -62,6 +63,10 @@ class Recipe:
     dtype: str = "float32"
     device: str = "cpu"
 
+    def __post_init__(self) -> None:
+        dtype_named(self.dtype)
+        device_named(self.device)
+
 
 @dataclass(frozen=True)
 class Run:
@@ -103,7 +108,7 @@ def run_arm(arm: Arm, recipe: Recipe, data: LabelledImages, seed: int) -> tuple[
             classifier = _initialised(arm, recipe, data, seed)
             before = _first_weights(classifier)
             classifier.fit(data.x_train, data.y_train, recipe.finetuning, progress=False)
-        except StackedError as error:
+        except DivergedError as error:
             return Run(arm.name, seed, failure=str(error)), None
         seconds = time.perf_counter() - began
         predicted = classifier.predict(data.x_test)

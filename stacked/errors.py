@@ -12,6 +12,10 @@ class StackedError(ValueError):
     """Input that cannot be used, or a run that cannot go on; nothing half-written is left behind."""
 
 
+class DivergedError(StackedError):
+    """A training whose loss became infinite or NaN."""
+
+
 class StackedWarning(UserWarning):
     """Something that works but deserves a look."""
 

@@ -81,6 +81,8 @@ def filter_tiles(
 
 
 def _strip(axes: Axes, percent: Any, height: float, colour: str, label: str | None) -> None:
+    if len(percent) == 0:
+        return
     jitter = np.random.default_rng(0).uniform(-0.08, 0.08, len(percent))
     axes.scatter(percent, height + jitter, s=22, color=colour, alpha=0.75, linewidths=0, label=label)
     axes.vlines(np.median(percent), height - 0.14, height + 0.14, color=colour, linewidth=2.5)

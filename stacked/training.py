@@ -15,7 +15,7 @@ from torch import Tensor
 
 from stacked.batches import Batches
 from stacked.callbacks import Callback, EarlyStopping, History, Record
-from stacked.errors import StackedError
+from stacked.errors import DivergedError
 from stacked.examples import Examples
 from stacked.model import Model
 from stacked.optimizers import Optimizer
@@ -144,7 +144,7 @@ class Training:
 
     def _check_finite(self, record: Record) -> None:
         if not math.isfinite(record["loss"]):
-            raise StackedError(
+            raise DivergedError(
                 f"{self.name}: the loss became {record['loss']} in epoch {record['epoch']} at learning rate "
                 f"{record['learning_rate']:g}; lower the learning rate, or scale the rows to about [0, 1]"
             )

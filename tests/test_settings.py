@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -77,10 +78,11 @@ def test_numbers_come_back_to_the_last_bit(value):
         (Denoising(7, corruption=Masking(np.float16(0.5))), Denoising(7, corruption=Masking(0.5))),
         (TrainingConfig(batch_size=np.int32(10)), TrainingConfig(batch_size=10)),
         (ClassifierSettings(tuple(np.array([5, 4, 3]))), ClassifierSettings((5, 4, 3))),
+        (Plain(7, weight_decay=Fraction(1, 4)), Plain(7, weight_decay=0.25)),
     ],
-    ids=["int64", "float32", "float16", "int32", "sizes"],
+    ids=["int64", "float32", "float16", "int32", "sizes", "fraction"],
 )
-def test_numbers_of_numpy_are_stored_as_numbers(value, expected):
+def test_numbers_of_other_types_are_stored_as_numbers(value, expected):
     assert there_and_back(value) == expected
 
 

@@ -12,6 +12,7 @@ from stacked import (
     Callback,
     CosineDecay,
     Denoising,
+    DivergedError,
     ExponentialDecay,
     FeedforwardClassifier,
     KLSparsity,
@@ -168,7 +169,7 @@ def test_a_classifier_stops_by_its_error_rate(rows):
 def test_a_diverging_loss_ends_with_layer_epoch_rate_and_remedy(rows):
     config = TrainingConfig(epochs=5, batch_size=20, optimizer=SGD(1e6))
     stack = StackedAutoencoder([Plain(7, output="linear")], config)
-    with pytest.raises(StackedError, match=r"layer 1.*epoch \d at learning rate 1e\+06; lower the learning rate"):
+    with pytest.raises(DivergedError, match=r"layer 1.*epoch \d at learning rate 1e\+06; lower the learning rate"):
         stack.fit(rows)
     assert stack.layers == []
 

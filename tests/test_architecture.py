@@ -1,0 +1,152 @@
+"""The shape of the code: imports point one way, files and functions stay small, start-up stays light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "stacked"
+ORDER = [
+    "errors",
+    "files",
+    "settings",
+    "activations",
+    "losses",
+    "outputs",
+    "devices",
+    "randomness",
+    "corruption",
+    "dense",
+    "gradients",
+    "model",
+    "hdf5",
+    "rows",
+    "idx",
+    "datasets",
+    "examples",
+    "batches",
+    "schedules",
+    "optimizers",
+    "training_config",
+    "callbacks",
+    "progress",
+    "training",
+    "autoencoders.base",
+    "autoencoders.plain",
+    "autoencoders.denoising",
+    "autoencoders.sparse",
+    "autoencoders",
+    "cache_entry",
+    "cache",
+    "codes",
+    "stack_checks",
+    "stack",
+    "network",
+    "classifier_settings",
+    "classifier",
+    "model_files",
+    "checkpoint",
+    "statistics",
+    "comparison",
+    "run_folder",
+    "campaign",
+    "plots",
+]
+ONLY_IN = {"h5py": {"hdf5"}, "matplotlib": {"plots"}, "rich": {"progress"}, "joblib": {"campaign"}}
+FILES = sorted(
+    path for folder in (PACKAGE, ROOT / "experiments", ROOT / "benchmarks") for path in folder.rglob("*.py")
+)
+
+
+def module_of(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(path):
+    """Every module that a file imports when it runs, with the line; those only for type checking left out."""
+    tree = ast.parse(path.read_text())
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in for_types:
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "stacked":
+            yield from ((f"stacked.{alias.name}", node) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module, node
+
+
+def test_the_order_names_every_module():
+    assert set(ORDER) | {""} == {module_of(path) for path in PACKAGE.rglob("*.py")}
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_each_file_imports_only_files_below_it(name):
+    file = PACKAGE / (name.replace(".", "/") + ".py")
+    file = file if file.exists() else PACKAGE / name / "__init__.py"
+    ours = [module.removeprefix("stacked.") for module, _ in imported(file) if module.startswith("stacked.")]
+    assert [module for module in ours if ORDER.index(module) >= ORDER.index(name)] == []
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_some_libraries_are_imported_in_one_place(library):
+    places = {
+        module_of(path)
+        for path in PACKAGE.rglob("*.py")
+        if any(module.split(".")[0] == library for module, _ in imported(path))
+    }
+    assert places == ONLY_IN[library]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_and_functions_are_small(path):
+    source = path.read_text()
+    assert source.count("\n") <= 300
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) and len(node.body) > 1 else node.body
+            assert node.end_lineno - body[0].lineno < 40, f"{node.name} is too long"
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    heavy = [
+        "matplotlib",
+        "sklearn",
+        "scipy",
+        "joblib",
+        "rich",
+        "typer",
+        "pandas",
+        "torch._dynamo",
+        "torch._inductor",
+    ]
+    code = f"import sys, stacked; print([name for name in {heavy} if name in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    torch_alone = code.replace("sys, stacked", "sys, torch")
+    allowed = subprocess.run([sys.executable, "-c", torch_alone], capture_output=True, text=True, check=True).stdout
+    assert loaded == allowed
+
+
+def test_every_public_name_is_documented_and_in_order():
+    import stacked  # noqa: PLC0415
+
+    assert [name for name in stacked.__all__ if not getattr(stacked, name).__doc__] == []
+    assert len(set(stacked.__all__)) == len(stacked.__all__)
+
+
+def test_nothing_can_unpickle():
+    for path in PACKAGE.rglob("*.py"):
+        source = path.read_text()
+        assert "torch.load" not in source
+        assert "import pickle" not in source
+        assert "allow_pickle=True" not in source

@@ -1,0 +1,136 @@
+"""The comparison: paired arms, the same result whatever the number of jobs, failures and collapses told, resuming."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from stacked import (
+    SGD,
+    Adam,
+    ClassifierSettings,
+    Denoising,
+    LabelledImages,
+    Masking,
+    Plain,
+    StackedError,
+    TrainingConfig,
+)
+from stacked.campaign import finished_runs, tabulate
+from stacked.comparison import Arm, Recipe, Run, run_arm
+from stacked.run_folder import RunFolder
+
+ARMS = [
+    Arm("plain", (Plain(20), Plain(10))),
+    Arm("denoising", (Denoising(20, corruption=Masking(0.3)), Denoising(10, corruption=Masking(0.3)))),
+    Arm("random"),
+]
+NAMES = [arm.name for arm in ARMS]
+
+
+@pytest.fixture(scope="module")
+def data():
+    digits = load_digits()
+    x, y = (digits.data / 16).astype(np.float32), digits.target
+    return LabelledImages(x[:600], y[:600], x[600:900], y[600:900])
+
+
+def recipe(learning_rate=0.01, epochs=3):
+    training = TrainingConfig(epochs=epochs, batch_size=20, optimizer=Adam(learning_rate))
+    return Recipe(ClassifierSettings((64, 20, 10, 10)), training, training)
+
+
+def outcomes(runs):
+    return {(run.arm, run.seed): (run.error_rate, run.recalls) for run in runs}
+
+
+def test_the_same_runs_whatever_the_number_of_jobs(data, tmp_path):
+    one = finished_runs(ARMS, recipe(), data, range(2), RunFolder(tmp_path / "one", {}), jobs=1)
+    two = finished_runs(ARMS, recipe(), data, range(2), RunFolder(tmp_path / "two", {}), jobs=2)
+    alone = [run_arm(arm, recipe(), data, seed)[0] for arm in ARMS for seed in range(2)]
+    assert outcomes(one) == outcomes(two) == outcomes(alone)
+
+
+def test_finished_runs_are_not_computed_again(data, tmp_path):
+    folder = RunFolder(tmp_path, {"a": 1})
+    first = list(finished_runs(ARMS, recipe(), data, range(1), folder, jobs=1))
+    written = {path.name: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}
+    again = list(finished_runs(ARMS, recipe(), data, range(2), RunFolder(tmp_path, {"a": 1}), jobs=1))
+    assert len(again) == 6
+    assert [run for run in again if run.seed == 0] == first
+    assert dict(written.items()) == {
+        path.name: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json") if path.name in written
+    }
+
+
+def test_filters_of_the_first_seed_are_kept(data, tmp_path):
+    folder = RunFolder(tmp_path, {})
+    list(finished_runs(ARMS, recipe(), data, range(2), folder, jobs=1))
+    for arm in NAMES:
+        filters = folder.filters(arm, 0)
+        assert filters.before.shape == filters.after.shape == (20, 64)
+        assert not np.array_equal(filters.before, filters.after)
+        assert folder.filters(arm, 1) is None
+
+
+def test_runs_of_other_settings_are_refused(tmp_path):
+    RunFolder(tmp_path, {"epochs": 1, "same": 2})
+    with pytest.raises(
+        StackedError, match=r'runs with \{"epochs": 3\}, or none, received runs with \{"epochs": 1\}; name'
+    ):
+        RunFolder(tmp_path, {"epochs": 3, "same": 2})
+
+
+def test_a_run_that_diverges_is_a_failed_run(data):
+    diverging = TrainingConfig(epochs=2, batch_size=20, optimizer=SGD(1e30))
+    layers = (Plain(20, output="linear"), Plain(10))
+    run, filters = run_arm(Arm("plain", layers), Recipe(recipe().classifier, diverging, diverging), data, 0)
+    assert run.error_rate is None
+    assert filters is None
+    assert "lower the learning rate" in run.failure
+
+
+def test_the_error_rate_and_recalls_are_those_of_the_predictions(data):
+    run, _ = run_arm(ARMS[0], recipe(), data, 0)
+    sizes = np.bincount(data.y_test)
+    wrong = sum((1 - recall) * size for recall, size in zip(run.recalls, sizes, strict=True))
+    assert run.error_rate == pytest.approx(wrong / len(data.y_test))
+
+
+@pytest.mark.parametrize(("lowest", "collapsed"), [(0.0, True), (0.0499, True), (0.05, False), (0.9, False)])
+def test_a_run_collapses_when_some_class_is_hardly_recognised(lowest, collapsed):
+    assert Run("plain", 0, 0.1, recalls=(0.9, lowest, 1.0)).collapsed == collapsed
+
+
+def test_the_table_counts_collapsed_and_lists_failed_runs():
+    good, bad = (0.9, 0.9), (0.9, 0.01)
+    runs = [
+        *(Run("a", seed, rate, good) for seed, rate in enumerate((0.10, 0.12, 0.14))),
+        Run("a", 3, 0.5, bad),
+        *(Run("b", seed, rate, good) for seed, rate in enumerate((0.08, 0.11, 0.12))),
+        Run("b", 3, failure="the loss became nan"),
+    ]
+    table = tabulate(["a", "b"], runs[::-1])
+    assert table["arms"]["a"]["error_rate"] == [0.10, 0.12, 0.14, 0.5]
+    assert table["arms"]["b"]["error_rate"] == [0.08, 0.11, 0.12, None]
+    assert table["arms"]["a"]["collapsed_seeds"] == [3]
+    assert table["arms"]["b"]["failed"] == {"3": "the loss became nan"}
+    a, b = (table["summary"]["arms"][name] for name in "ab")
+    assert (a["n"], a["collapsed"], a["failed"], b["n"], b["failed"]) == (4, 1, 0, 3, 1)
+    assert a["mean"] == pytest.approx(0.215)
+    assert a["median_among_healthy"] == pytest.approx(0.12)
+    (pair,) = table["summary"]["pairs"]
+    assert (pair["pair"], pair["n"]) == (["a", "b"], 3)
+    assert pair["mean_difference"] == pytest.approx((0.02 + 0.01 + 0.02) / 3)
+
+
+def test_collapsed_runs_count_in_pairs_except_among_healthy():
+    runs = [
+        Run("a", 0, 0.5, (0.0, 1.0)),
+        Run("a", 1, 0.2, (1.0,)),
+        Run("b", 0, 0.1, (1.0,)),
+        Run("b", 1, 0.1, (1.0,)),
+    ]
+    summary = tabulate(["a", "b"], runs)["summary"]
+    assert (summary["pairs"][0]["n"], summary["pairs_among_healthy"][0]["n"]) == (2, 1)
+    assert summary["pairs"][0]["mean_difference"] == pytest.approx(0.25)
+    assert summary["pairs_among_healthy"][0]["mean_difference"] == pytest.approx(0.1)
