@@ -22,7 +22,9 @@ def print_arms(console: Console, results: dict[str, Any]) -> None:
         if arm in toolbox:
             table.add_row(*_theirs(toolbox[arm]), style="dim")
     console.print(table)
-    console.print("A run has collapsed when it recognises less than 5 % of some digit. Such runs count.")
+    console.print(
+        "collapsed: runs that recognise less than 5 % of some digit; they count in every column.", soft_wrap=True
+    )
     for arm, summary in results["summary"]["arms"].items():
         if summary["failed"]:
             reasons = ", ".join(sorted(set(results["arms"][arm]["failed"].values())))
@@ -31,7 +33,9 @@ def print_arms(console: Console, results: dict[str, Any]) -> None:
             )
     if toolbox:
         p_values = ", ".join(f"{arm} p = {_rounded(compared['p_same'])}" for arm, compared in toolbox.items())
-        console.print(f"Kolmogorov-Smirnov test against the toolbox's runs: {p_values}.", highlight=False)
+        console.print(
+            f"Kolmogorov-Smirnov test against the toolbox's runs: {p_values}", highlight=False, soft_wrap=True
+        )
 
 
 def print_pairs(console: Console, results: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from stacked.cache_entry import Codes, Compute, is_entry, open_entry, write_entry
-from stacked.errors import StackedError, check_count, mismatch
+from stacked.errors import check_count
 from stacked.rows import Array
 
 
@@ -46,7 +45,7 @@ class CodeCache:
             os.utime(path)
             return found
         self.computed += 1
-        if path.exists() and not is_entry(path):
+        if os.path.lexists(path) and not is_entry(path):
             return _unnamed(codes, compute)
         return self._add(path, codes, compute)
 
@@ -57,14 +56,11 @@ class CodeCache:
     def _add(self, path: Path, codes: Codes, compute: Compute) -> Array:
         part = path.with_name(f".{codes.key}.{uuid.uuid4().hex}.part")
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            check_space(self.folder, codes.n_bytes)
             values = write_entry(part, codes, compute)
             part.replace(path)
-        except OSError as error:
-            raise StackedError(f"no codes can be kept in {self.folder}: {error}; name another folder") from error
         finally:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(NotADirectoryError):
+                part.unlink(missing_ok=True)
         self._prune(newest=path)
         return values
 
@@ -84,15 +80,6 @@ def temporary_cache() -> Iterator[CodeCache]:
     """A cache in the system's folder for temporary files that is gone at the end."""
     with tempfile.TemporaryDirectory(prefix="stacked-", ignore_cleanup_errors=True) as folder:
         yield CodeCache(folder, max_bytes=2**63)
-
-
-def check_space(folder: Path, n_bytes: int) -> None:
-    """Raise when the disk that holds `folder` has less than `n_bytes` left."""
-    free = shutil.disk_usage(folder).free
-    if n_bytes > free:
-        expected, received = f"{n_bytes / 1e6:,.0f} MB left on the disk for codes", f"{free / 1e6:,.0f} MB"
-        remedy = "make room, or name a cache folder on another disk"
-        raise mismatch(str(folder), expected=expected, received=received, remedy=remedy)
 
 
 def _unnamed(codes: Codes, compute: Compute) -> Array:

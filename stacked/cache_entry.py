@@ -4,18 +4,20 @@ Its first kilobyte, which HDF5 leaves to the user, says that the file is an entr
 the values. All of it is checked when an entry is opened, so that a damaged file is never trusted.
 """
 
+import contextlib
 import hashlib
 import json
 import os
+import shutil
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from stacked import hdf5
-from stacked.errors import StackedWarning
+from stacked.errors import StackedError, StackedWarning, mismatch
 from stacked.rows import Array, blocks
 
 FORMAT = 1
@@ -42,30 +44,52 @@ Compute = Callable[[Array], object]
 
 def is_entry(path: Path) -> bool:
     """Whether the file was written by `write_entry`, whatever has become of it since."""
+    if not path.is_file():
+        return False
     with path.open("rb") as file:
         return file.read(len(_MAGIC)) == _MAGIC
 
 
 def write_entry(path: Path, codes: Codes, compute: Compute) -> Array:
-    """Write a complete entry, flush it to disk, and return its codes as `open_entry` does."""
+    """Write a complete entry, flush it to disk, and return its codes as `open_entry` does.
+
+    Raises
+    ------
+    StackedError
+        When the file cannot be written. What `compute` raises is passed on.
+    """
+    with _blaming(path.parent):
+        offset = _reserve(path, codes)
+        values = np.memmap(path, codes.dtype, "r+", offset, codes.shape)
+    compute(values)
+    with _blaming(path.parent):
+        values.flush()
+        _describe(path, {**_described(codes), "offset": offset, "sha256": _sha256(values)})
+        return np.memmap(path, codes.dtype, "c", offset, codes.shape)
+
+
+def _reserve(path: Path, codes: Codes) -> int:
+    """Make the file, with room for the values, and return where in it they begin."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    check_space(path.parent, codes.n_bytes)
     offset = hdf5.create_contiguous(path, "codes", codes.shape, codes.dtype, _USER_BLOCK)
     with path.open("r+b") as file:
         if hasattr(os, "posix_fallocate"):  # a full disk is an error here; in a memory map it would be a crash
             os.posix_fallocate(file.fileno(), offset, codes.n_bytes)
-        values = np.memmap(file, codes.dtype, "r+", offset, codes.shape)
-        compute(values)
-        values.flush()
-        head = _MAGIC + json.dumps({**_described(codes), "offset": offset, "sha256": _sha256(values)}).encode()
-        file.seek(0)
-        file.write(head.ljust(_USER_BLOCK, b" "))
+    return offset
+
+
+def _describe(path: Path, head: dict[str, Any]) -> None:
+    """Write the header, which makes the file an entry, and flush all of it to disk."""
+    with path.open("r+b") as file:
+        file.write((_MAGIC + json.dumps(head).encode()).ljust(_USER_BLOCK, b" "))
         file.flush()
         os.fsync(file.fileno())
-        return np.memmap(file, codes.dtype, "c", offset, codes.shape)
 
 
 def open_entry(path: Path, codes: Codes) -> Array | None:
     """The codes as a copy-on-write memory map; None where there are none, or, with a warning, none to be trusted."""
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
     if not is_entry(path):
         message = f"{path} was not written by this cache: it is left as it is, and the codes are computed"
@@ -76,7 +100,7 @@ def open_entry(path: Path, codes: Codes) -> Array | None:
         if _sha256(values) != sha256:
             raise ValueError("its values do not match their checksum")
         return values
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         warnings.warn(f"{path} is computed again, for it cannot be used: {error}", StackedWarning, stacklevel=2)
         return None
 
@@ -103,3 +127,20 @@ def _sha256(values: Array) -> str:
     for _, block in blocks(values):
         digest.update(np.ascontiguousarray(block).data)
     return digest.hexdigest()
+
+
+def check_space(folder: Path, n_bytes: int) -> None:
+    """Raise when the disk that holds `folder` has less than `n_bytes` left."""
+    free = shutil.disk_usage(folder).free
+    if n_bytes > free:
+        expected, received = f"{n_bytes / 1e6:,.0f} MB left on the disk for codes", f"{free / 1e6:,.0f} MB"
+        remedy = "make room, or name a cache folder on another disk"
+        raise mismatch(str(folder), expected=expected, received=received, remedy=remedy)
+
+
+@contextlib.contextmanager
+def _blaming(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StackedError(f"no codes can be kept in {folder}: {error}; name another folder") from error

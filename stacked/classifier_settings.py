@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from stacked.activations import CODE_ACTIVATIONS
-from stacked.errors import check_choice, check_count, check_number, mismatch
+from stacked.errors import check_choice, check_count, check_flag, check_number, mismatch
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class ClassifierSettings:
         check_choice("output", self.output, ("softmax", "sigmoid"))
         check_number("dropout", self.dropout, 0, 0.99)
         check_number("weight_decay", self.weight_decay, 0)
+        check_flag("random_bias", self.random_bias)
 
     @property
     def output_activation(self) -> str:

@@ -86,6 +86,9 @@ def _load(folder: Path, dtype: str, sha256: dict[str, str]) -> LabelledImages:
     x_train, y_train, x_test, y_test = (
         _read(path, sha256.get(name)) for path, name in zip(paths, _FILES, strict=True)
     )
+    if x_train.shape[1:] != x_test.shape[1:]:
+        expected, received = f"test images of shape {x_train.shape[1:]}, as for training", f"{x_test.shape[1:]}"
+        raise mismatch(str(folder), expected=expected, received=received, remedy="check the files")
     return LabelledImages(
         *_labelled(x_train, y_train, folder, "train", dtype), *_labelled(x_test, y_test, folder, "t10k", dtype)
     )
@@ -112,8 +115,9 @@ def _read(path: Path, sha256: str | None) -> Array:
 def _labelled(
     images: Array, labels: Array, folder: Path, part: str, dtype: str
 ) -> tuple[ScaledRows, NDArray[np.int64]]:
-    if images.ndim < 2 or labels.ndim != 1 or len(images) != len(labels) or images.dtype != np.uint8:
-        expected = "uint8 images and one label for each"
+    fitting = images.ndim > 1 and images.size > 0 and images.dtype == np.uint8 and labels.dtype.kind in "iu"
+    if not fitting or labels.shape != images.shape[:1]:
+        expected = "uint8 images and one whole number for each as its label"
         received = f"images {images.dtype} {images.shape} and labels {labels.shape}"
         raise mismatch(f"{folder} ({part})", expected=expected, received=received, remedy="check the files")
     check_choice("dtype", dtype, ("float32", "float64"))

@@ -12,7 +12,7 @@ def device_named(name: str | torch.device) -> torch.device:
     """The device called "cpu", "cuda", "cuda:1", "mps"; StackedError when this machine does not have it."""
     try:
         device = torch.device(name)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise mismatch(
             "device", expected="'cpu', 'cuda' or 'mps'", received=repr(name), remedy="use 'cpu'"
         ) from error

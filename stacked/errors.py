@@ -34,15 +34,27 @@ def check_count(argument: str, value: object, *, least: int = 1) -> None:
 
 def check_number(argument: str, value: object, low: float, high: float = math.inf) -> None:
     """Raise unless `value` is a finite number in [low, high]."""
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(float(value)) or not low <= float(value) <= high:  # type: ignore[arg-type]
+    if not _is_finite(value) or not low <= value <= high:  # type: ignore[operator]
         bounds = f"of at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
         expected = f"a number {bounds}"
         raise mismatch(argument, expected=expected, received=repr(value), remedy=f"set {argument} within it")
 
 
+def check_flag(argument: str, value: object) -> None:
+    """Raise unless `value` is True or False."""
+    if not isinstance(value, bool):
+        raise mismatch(argument, expected="True or False", received=repr(value), remedy=f"set {argument} to one")
+
+
 def check_choice(argument: str, value: object, choices: Collection[str]) -> None:
     """Raise unless `value` is one of `choices`."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         expected = "one of " + ", ".join(repr(choice) for choice in choices)
         raise mismatch(argument, expected=expected, received=repr(value), remedy="choose one of these")
+
+
+def _is_finite(value: object) -> bool:
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number that no float holds
+        return False

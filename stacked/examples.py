@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stacked.errors import mismatch
 from stacked.randomness import Stream
-from stacked.rows import Rows
+from stacked.rows import Rows, to_array
 
 Labels = NDArray[np.int64]
 
@@ -38,12 +38,13 @@ class Examples(NamedTuple):
 
 def as_labels(labels: Any, n_rows: int, n_classes: int, name: str = "labels") -> Labels:
     """Class labels: whole numbers from 0 to n_classes - 1, one a row."""
-    array = labels.detach().cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
+    array = to_array(labels, name, "one whole number a row")
     if array.shape != (n_rows,):
         expected, remedy = f"shape ({n_rows},)", "pass one label for each row"
         raise mismatch(name, expected=expected, received=f"shape {array.shape}", remedy=remedy)
-    if array.dtype.kind not in "iubf" or not np.all(array == np.floor(array)):
-        received, remedy = f"{array.dtype} values such as {array[0]!r}", "number the classes 0, 1, 2, ..."
+    broken = array if array.dtype.kind not in "iubf" else array[array != np.floor(array)]
+    if len(broken):
+        received, remedy = f"{array.dtype} values such as {broken[0]!s}", "number the classes 0, 1, 2, ..."
         raise mismatch(name, expected="whole numbers", received=received, remedy=remedy)
     low, high = array.min(), array.max()
     if low < 0 or high >= n_classes:

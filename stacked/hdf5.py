@@ -4,6 +4,7 @@ A contiguous, uncompressed dataset is a plain block of numbers inside its file. 
 fast as an array in memory, and the operating system keeps what is used; every HDF5 tool can still open the file.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,29 @@ def is_dataset(x: Any) -> bool:
 
 
 def memory_map(dataset: h5py.Dataset) -> NDArray[Any] | None:
-    """The dataset as a memory map; None when it is chunked, compressed, or not in a plain file.
+    """The dataset as a memory map; None when its values do not lie in one piece, as NumPy has them, in a plain file.
 
     The map is copy-on-write: nothing that is done to it reaches the file.
     """
     offset = dataset.id.get_offset()
-    if offset is None or dataset.file.driver not in ("sec2", "stdio"):
+    stored_as_it_is = dataset.id.get_type() == h5py.h5t.py_create(dataset.dtype)
+    if offset is None or dataset.file.driver != "sec2" or not stored_as_it_is:
         return None
     dataset.file.flush()
-    return np.memmap(dataset.file.filename, dataset.dtype, "c", offset, dataset.shape)
+    return _mapped(dataset, offset)
+
+
+def _mapped(dataset: h5py.Dataset, offset: int) -> NDArray[Any] | None:
+    try:
+        file = Path(dataset.file.filename).open("rb")  # a descriptor of its own, for HDF5 locks the one it has
+    except OSError:
+        return None
+    with file:
+        found, opened = os.fstat(file.fileno()), os.fstat(dataset.file.id.get_vfd_handle())
+        is_the_same_file = os.path.samestat(found, opened)  # its name may have passed to another since
+        if not is_the_same_file or found.st_size < offset + dataset.nbytes:
+            return None
+        return np.memmap(file, dataset.dtype, "c", offset, dataset.shape)
 
 
 def create_contiguous(path: Path, name: str, shape: tuple[int, int], dtype: np.dtype[Any], user_block: int) -> int:

@@ -12,7 +12,6 @@ from stacked.errors import StackedError
 from stacked.rows import Array
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-_LONGEST_HEADER = 4 + 4 * 255
 _CHUNK = 2**20
 _BEST_COMPRESSION = 1032
 """No byte of a gzip file stands for more bytes than this."""
@@ -39,8 +38,8 @@ def _read(path: Path) -> tuple[Array, str]:
     first = next(chunks, b"")
     dtype, shape, start = _header(path, first)
     n_bytes = start + math.prod(shape) * dtype.itemsize
-    if n_bytes > _LONGEST_HEADER + _BEST_COMPRESSION * path.stat().st_size:
-        raise _unusable(path, f"its header promises {n_bytes} bytes, more than it can hold")
+    if n_bytes > (most := _most_bytes(path)):
+        raise _unusable(path, f"its header promises {n_bytes} bytes and it holds {most} at most")
     # Filled chunk by chunk: one large piece of memory is touched instead of several.
     values = np.empty(n_bytes - start, np.uint8)
     digest, filled = hashlib.sha256(first), _fill(values, 0, first[start:])
@@ -49,7 +48,11 @@ def _read(path: Path) -> tuple[Array, str]:
         filled = _fill(values, filled, chunk)
     if filled != len(values):
         raise _unusable(path, f"its header promises {n_bytes} bytes and it holds {start + filled}")
-    return values.view(dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False), digest.hexdigest()
+    try:
+        shaped = values.view(dtype).reshape(shape)
+    except ValueError as error:  # NumPy's limits: 64 dimensions, and their product even where one is zero
+        raise _unusable(path, f"its {len(shape)} dimensions cannot be an array ({error})") from error
+    return shaped.astype(dtype.newbyteorder("="), copy=False), digest.hexdigest()
 
 
 def _fill(values: Array, filled: int, chunk: bytes) -> int:
@@ -72,18 +75,29 @@ def _header(path: Path, content: bytes) -> tuple[np.dtype[np.generic], tuple[int
 
 def _plain_chunks(path: Path) -> Iterator[bytes]:
     """The content of a file, unzipped if it is a gzip file, a piece at a time; the header is in the first."""
+    unzip = zlib.decompressobj(31) if _is_gzip(path) else None
     with path.open("rb") as file:
-        unzip = zlib.decompressobj(31) if file.read(2) == b"\x1f\x8b" else None
-        file.seek(0)
         while stored := file.read(_CHUNK):
             if unzip is None:
                 yield stored
                 continue
             while stored and not unzip.eof:
                 yield unzip.decompress(stored, 4 * _CHUNK)
-                stored = unzip.unconsumed_tail
-        if unzip is not None and (not unzip.eof or unzip.unused_data.strip(b"\0")):
-            raise _unusable(path, "its gzip stream is truncated, or followed by something else")
+                stored = unzip.unconsumed_tail or unzip.unused_data
+            if stored.strip(b"\0"):
+                raise _unusable(path, "its gzip stream is followed by something else")
+        if unzip is not None and not unzip.eof:
+            raise _unusable(path, "its gzip stream is truncated")
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _most_bytes(path: Path) -> int:
+    """An upper bound of the content's size."""
+    return path.stat().st_size * (_BEST_COMPRESSION if _is_gzip(path) else 1)
 
 
 def _unusable(path: Path, reason: str) -> StackedError:

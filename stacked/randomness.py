@@ -117,7 +117,7 @@ def _seed_of(name: str) -> int:
 
 
 def _n_bits(drop: float) -> int:
-    return 8 if (drop * 2**8).is_integer() else 16
+    return 8 if float(drop * 2**8).is_integer() else 16
 
 
 def _n_words(like: Tensor, drop: float) -> int:

@@ -77,12 +77,13 @@ def as_rows(x: Any, name: str = "x", n_inputs: int | None = None) -> Rows:
     NumPy arrays, tensors and HDF5 datasets are taken without a copy (a contiguous dataset through a memory map);
     everything else must convert to an array.
     """
-    if isinstance(x, Tensor):
-        x = x.detach().cpu().numpy()
-    elif hdf5.is_dataset(x):
-        x = hdf5.memory_map(x) if hdf5.memory_map(x) is not None else x
+    if hdf5.is_dataset(x):
+        _check_open(x, name)
+        _check_table(x, name)
+        mapped = hdf5.memory_map(x)
+        x = x if mapped is None else mapped
     elif not isinstance(x, np.ndarray | ScaledRows):
-        x = _to_array(x, name)
+        x = to_array(x, name, "a table of numbers")
     _check_table(x, name)
     if n_inputs is not None and x.shape[1] != n_inputs:
         remedy = "pass rows with the columns that the model was made for, in the same order"
@@ -90,13 +91,20 @@ def as_rows(x: Any, name: str = "x", n_inputs: int | None = None) -> Rows:
     return cast(Rows, x)
 
 
-def _to_array(x: Any, name: str) -> Array:
+def to_array(x: Any, name: str, expected: str) -> Array:
+    """A tensor, or whatever else NumPy can make an array of, as one."""
     try:
-        return np.asarray(x)
-    except (ValueError, TypeError) as error:
-        remedy = "pass a NumPy array, a tensor or an HDF5 dataset"
-        received = f"{type(x).__name__} ({error})"
-        raise mismatch(name, expected="a table of numbers", received=received, remedy=remedy) from error
+        return x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
+    except (ValueError, TypeError, RuntimeError) as error:
+        remedy = "pass a NumPy array of numbers, or what converts to one"
+        received = f"{type(x).__name__} that does not convert ({str(error).splitlines()[0]})"
+        raise mismatch(name, expected=expected, received=received, remedy=remedy) from error
+
+
+def _check_open(dataset: Any, name: str) -> None:
+    if not dataset or dataset.shape is None:
+        received = "an empty one" if dataset else "one whose file is closed"
+        raise mismatch(name, expected="an open HDF5 dataset", received=received, remedy="check the file")
 
 
 def _check_table(x: Any, name: str) -> None:
@@ -126,7 +134,7 @@ def value_range(rows: Rows, name: str = "x") -> tuple[float, float]:
     for start, block in blocks(rows):
         bounds = float(block.min()), float(block.max())  # NaN if any value is
         if not np.isfinite(bounds).all():
-            row, column = np.argwhere(~np.isfinite(block))[0]
+            row, column = np.argwhere(~np.isfinite(_as_float64(block)))[0]
             received = f"{block[row, column]} in row {start + row}, column {column}"
             remedy = "remove or fill in such values first"
             raise mismatch(name, expected="finite numbers", received=received, remedy=remedy)
@@ -136,18 +144,23 @@ def value_range(rows: Rows, name: str = "x") -> tuple[float, float]:
 
 def addressable(rows: Rows) -> bool:
     """Whether single rows can be gathered by torch straight from where they lie."""
-    if not isinstance(rows, np.ndarray) or not rows.dtype.isnative or min(rows.strides) < 0:
+    if not isinstance(rows, np.ndarray) or rows.dtype not in (np.float32, np.float64, np.uint8):
         return False
-    return rows.dtype in (np.float32, np.float64, np.uint8)
+    return rows.dtype.isnative and all(stride >= 0 and stride % rows.itemsize == 0 for stride in rows.strides)
 
 
 def to_tensor(block: Array) -> Tensor:
     """The block as a tensor that is only read: it shares the memory of float32, float64 and uint8 arrays."""
     if not addressable(block):
-        block = block.astype(np.float64)
+        block = _as_float64(block)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
         return torch.from_numpy(block)
+
+
+def _as_float64(block: Array) -> Array:
+    with np.errstate(over="ignore"):  # a long double may become infinite, and is then refused
+        return block.astype(np.float64)
 
 
 def fingerprint(rows: Rows) -> str:

@@ -3,6 +3,8 @@
 import dataclasses
 import io
 import json
+import urllib.parse
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import numpy as np
 from stacked.comparison import Filters, Run
 from stacked.errors import StackedError, mismatch
 from stacked.files import write_atomically
+
+_NONE = object()
 
 
 class RunFolder:
@@ -36,7 +40,7 @@ class RunFolder:
         try:
             self._runs.mkdir(parents=True, exist_ok=True)
             if path.exists():
-                _check_same(folder, json.loads(path.read_bytes()), wanted)
+                _check_same(folder, _json(path), wanted)
             else:
                 write_atomically(path, json.dumps(wanted, indent=1).encode())
         except OSError as error:
@@ -45,9 +49,9 @@ class RunFolder:
     def load(self, arm: str, seed: int) -> Run | None:
         """The run; None when it has not been finished."""
         try:
-            stored = json.loads(self._path(arm, seed).read_bytes())
+            stored = _json(self._path(arm, seed))
             return Run(**{**stored, "recalls": tuple(stored["recalls"])})
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, KeyError, TypeError):
             return None
 
     def store(self, run: Run, filters: Filters | None = None) -> None:
@@ -62,22 +66,36 @@ class RunFolder:
     def filters(self, arm: str, seed: int) -> Filters | None:
         """The filters of a run; None where they were not kept."""
         path = self._path(arm, seed).with_suffix(".npz")
-        if not path.exists():
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                return Filters(stored["before"], stored["after"])
+        except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile):
             return None
-        with np.load(path, allow_pickle=False) as stored:
-            return Filters(stored["before"], stored["after"])
 
     def _path(self, arm: str, seed: int) -> Path:
-        return self._runs / f"{arm}-{seed}.json"
+        return self._runs / f"{urllib.parse.quote(arm, safe='')}-{seed}.json"
+
+
+def _json(path: Path) -> Any:
+    """What a file holds; None when it is no JSON."""
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return None
 
 
 def _check_same(folder: Path, found: Any, wanted: dict[str, Any]) -> None:
-    different = [name for name in wanted if not isinstance(found, dict) or found.get(name) != wanted[name]]
-    if different:
-        held = {name: found.get(name) if isinstance(found, dict) else None for name in different}
-        expected = f"runs with {_short({name: wanted[name] for name in different})}, or none"
-        remedy = "name another folder, or delete this one"
-        raise mismatch(str(folder), expected=expected, received=f"runs with {_short(held)}", remedy=remedy)
+    if found == wanted:
+        return
+    remedy = "name another folder, or delete this one"
+    if not isinstance(found, dict):
+        raise mismatch(str(folder), expected="runs with settings", received="damaged settings", remedy=remedy)
+    names = [
+        name for name in sorted(found.keys() | wanted.keys()) if found.get(name, _NONE) != wanted.get(name, _NONE)
+    ]
+    held, asked = ({name: settings[name] for name in names if name in settings} for settings in (found, wanted))
+    expected, received = f"runs with {_short(asked)}, or none", f"runs with {_short(held)}"
+    raise mismatch(str(folder), expected=expected, received=received, remedy=remedy)
 
 
 def _short(value: Any, length: int = 300) -> str:

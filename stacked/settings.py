@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable
+from numbers import Integral, Real
 from typing import Any
 
 from stacked.errors import StackedError, mismatch
@@ -18,7 +19,9 @@ def to_json(value: Any) -> Any:
         return [to_json(item) for item in value]
     if isinstance(value, dict):
         return {key: to_json(item) for key, item in value.items()}
-    return value
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else value
 
 
 def from_json(data: Any, kinds: Iterable[type]) -> Any:

@@ -79,7 +79,8 @@ def same_distribution(ours: Sequence[float], theirs: Sequence[float]) -> float:
 def _compare(a: str, b: str, first: Mapping[int, float], second: Mapping[int, float]) -> dict[str, Any]:
     from scipy import stats  # noqa: PLC0415 - slow to import
 
-    difference = np.array([first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())])
+    differences = [first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())]
+    difference = np.round(differences, 12)  # equal differences of error counts must tie as rates too
     summary = summarise(difference.tolist())
     testable = len(difference) > 1 and bool(np.any(difference))
     return {

@@ -113,8 +113,8 @@ def check_epoch(drawn, numbers, x, size=SIZE):
     rows, labels = torch.cat([rows for rows, _ in drawn]), torch.cat([labels for _, labels in drawn])
     found = numbers_of(rows)
     assert sorted(found.tolist()) == list(numbers)
-    assert np.array_equal(rows.numpy(), x[found].astype("f4"))
-    assert np.array_equal(labels.numpy(), labels_for(len(x))[found])
+    assert np.array_equal(rows.numpy(), x[found.numpy()].astype("f4"))
+    assert np.array_equal(labels.numpy(), labels_for(len(x))[found.numpy()])
 
 
 def test_every_row_comes_once_an_epoch_with_its_label(source):
@@ -280,7 +280,7 @@ def test_a_minibatch_from_a_small_buffer_is_drawn_from_the_whole_file(sorted_row
         assert abs(x.double().mean().item() - (n - 1) / 2) < 5 * error
 
 
-def test_a_minibatch_from_a_small_buffer_holds_few_neighbours(sorted_rows):
+def test_neighbours_meet_in_a_minibatch_as_rarely_as_chance_has_it(sorted_rows):
     size, piece = 100, CAPACITY // PIECES
     # Two rows of one buffer lie in one piece with probability 1/64, so that 100 rows have some 77 such pairs.
     pairs = size * (size - 1) / 2

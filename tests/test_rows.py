@@ -48,9 +48,7 @@ def layouts(x):
         "backwards": np.ascontiguousarray(x[::-1])[::-1],
         "mirrored": np.ascontiguousarray(x[:, ::-1])[:, ::-1],
         "packed": packed["x"],
-        "unaligned": np.frombuffer(b"\0" + x.tobytes(), x.dtype, offset=1).reshape(x.shape)
-        if x.dtype.itemsize == 1
-        else unaligned(x),
+        "unaligned": unaligned(x),
     }
 
 
@@ -170,7 +168,7 @@ def test_what_is_no_table_is_refused(x):
     "x", [torch.zeros(2, 3, dtype=torch.bfloat16), torch.eye(3).to_sparse()], ids=["bfloat16", "sparse"]
 )
 def test_tensors_that_numpy_does_not_know_are_refused(x):
-    with pytest.raises(StackedError, match="^x: expected"):
+    with pytest.raises(StackedError, match=r"^x: expected"):
         as_rows(x)
 
 
@@ -185,10 +183,10 @@ def test_another_width_is_refused_with_both_widths(width):
 
 @pytest.mark.parametrize("dtype", ["f4", "f8", "f2", "u1", "u2", "i1", "i8", ">f4", "g"])
 def test_the_range_is_that_of_all_rows(dtype):
-    x = whole(dtype, (2 * BLOCK + 5, 2))
-    x[BLOCK, 1], x[-1, 0] = 120, 0
-    x[3, 1] = 0 if np.dtype(dtype).kind == "u" else -7
-    assert value_range(x) == (0 if np.dtype(dtype).kind == "u" else -7, 120)
+    low = 3 if np.dtype(dtype).kind == "u" else -7
+    x = whole(dtype, (2 * BLOCK + 5, 2)).clip(10, 110)
+    x[BLOCK, 1], x[-1, 0] = 120, low
+    assert value_range(x) == (low, 120)
 
 
 @pytest.mark.parametrize("row", [0, 1, BLOCK - 1, BLOCK, 2 * BLOCK, 2 * BLOCK + 4])
@@ -386,7 +384,7 @@ def test_one_label_a_row_is_expected(labels):
     ids=["ragged", "bfloat16", "str", "object", "complex"],
 )
 def test_labels_that_are_no_numbers_are_refused(labels):
-    with pytest.raises(StackedError, match="^labels: expected"):
+    with pytest.raises(StackedError, match=r"^labels: expected"):
         as_labels(labels, 3, 3)
 
 
@@ -401,7 +399,7 @@ def test_a_label_between_classes_is_refused_and_named(place, value, named):
 
 @pytest.mark.parametrize("value", [-1, 3, 255, 10**12, math.inf, -math.inf])
 def test_a_label_beyond_the_classes_is_refused_with_the_range(value):
-    with pytest.raises(StackedError, match="^validation labels: expected labels from 0 to 2, received values from"):
+    with pytest.raises(StackedError, match=r"^validation labels: expected labels from 0 to 2, received values from"):
         as_labels([0, value, 1], 3, 3, "validation labels")
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from stacked.activations import ACTIVATIONS, CODE_ACTIVATIONS, Activation
 from stacked.dense import Dense, TiedDense
-from stacked.errors import check_choice, check_count, check_number, mismatch
+from stacked.errors import check_choice, check_count, check_flag, check_number, mismatch
 from stacked.gradients import Accumulation, Backpropagation, CodePenalty
 from stacked.model import Batch, Model
 from stacked.outputs import reconstruction_output
@@ -57,7 +57,9 @@ class LayerSettings(ABC):
         check_choice("activation", self.activation, CODE_ACTIVATIONS)
         check_choice("output", self.output, ("sigmoid", "linear"))
         check_choice("loss", self.loss, ("squared_error", "cross_entropy"))
+        check_flag("tied", self.tied)
         check_number("weight_decay", self.weight_decay, 0)
+        check_flag("random_bias", self.random_bias)
         if self.loss == "cross_entropy" and self.output == "linear":
             expected, remedy = "'squared_error' for linear output", "set output='sigmoid' or loss='squared_error'"
             raise mismatch("loss", expected=expected, received="'cross_entropy'", remedy=remedy)
