@@ -33,15 +33,15 @@ def memory_map(dataset: h5py.Dataset) -> NDArray[Any] | None:
 
 def _mapped(dataset: h5py.Dataset, offset: int) -> NDArray[Any] | None:
     try:
-        file = Path(dataset.file.filename).open("rb")  # a descriptor of its own, for HDF5 locks the one it has
+        # A descriptor of its own, for HDF5 locks the one it has.
+        with Path(dataset.file.filename).open("rb") as file:
+            found, opened = os.fstat(file.fileno()), os.fstat(dataset.file.id.get_vfd_handle())
+            is_the_same_file = os.path.samestat(found, opened)  # its name may have passed to another since
+            if not is_the_same_file or found.st_size < offset + dataset.nbytes:
+                return None
+            return np.memmap(file, dataset.dtype, "c", offset, dataset.shape)
     except OSError:
         return None
-    with file:
-        found, opened = os.fstat(file.fileno()), os.fstat(dataset.file.id.get_vfd_handle())
-        is_the_same_file = os.path.samestat(found, opened)  # its name may have passed to another since
-        if not is_the_same_file or found.st_size < offset + dataset.nbytes:
-            return None
-        return np.memmap(file, dataset.dtype, "c", offset, dataset.shape)
 
 
 def create_contiguous(path: Path, name: str, shape: tuple[int, int], dtype: np.dtype[Any], user_block: int) -> int:
