@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from stacked.gradients import Accumulation, accumulate_by_autograd
+from stacked.gradients import Accumulation, Backpropagation, CodePenalty, accumulate_by_autograd
 from stacked.randomness import Stream
 
 
@@ -77,10 +77,27 @@ class Model(nn.Module, ABC):
         total = sum(weight.square().sum() for weight in self.decayed_weights())
         return self.weight_decay / 2 * total
 
-    def add_decay_gradient(self, how: Accumulation) -> None:
-        """Add the slope of `decay_value`, by hand, to gradients that were already accumulated."""
+
+class DenseModel(Model):
+    """A model that is a chain of dense layers, with gradients by hand; `backpropagation` computes them."""
+
+    backpropagation: Backpropagation
+
+    def code_penalty(self) -> CodePenalty | None:
+        """A penalty on the outputs of the first layer, with its slope by hand; none unless a model says otherwise."""
+        return None
+
+    def accumulate_gradients(self, batch: Batch, how: Accumulation) -> Tensor:
+        value = self.backpropagation.accumulate(
+            batch.inputs, batch.target, how, masks=batch.masks, penalty=self.code_penalty()
+        )
         if self.weight_decay == 0:
-            return
+            return value
         for weight in self.decayed_weights():
             assert weight.grad is not None, "the optimiser makes room for the gradients"
-            weight.grad.add_(weight.detach(), alpha=how.scale * self.weight_decay)
+            weight.grad.add_(weight, alpha=how.scale * self.weight_decay)
+        return value + self.decay_value()
+
+    def release(self) -> None:
+        super().release()
+        self.backpropagation.release()

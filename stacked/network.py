@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from torch import Tensor, nn
 
 from stacked.dense import Dense
-from stacked.gradients import Accumulation, Backpropagation
-from stacked.model import Batch, Model
+from stacked.gradients import Backpropagation
+from stacked.model import Batch, DenseModel
 from stacked.outputs import Output
 from stacked.randomness import Stream
 
 
-class Network(Model):
+class Network(DenseModel):
     """A chain of dense layers, the last of which gives one value a class.
 
     Parameters
@@ -34,7 +34,7 @@ class Network(Model):
         self.layers = nn.ModuleList(layers)
         self.output, self.dropout, self.weight_decay = output, dropout, weight_decay
         self._hidden, self._last = list(layers[:-1]), layers[-1]
-        self._backpropagation = Backpropagation(self._hidden, self._last, output)
+        self.backpropagation = Backpropagation(self._hidden, self._last, output)
 
     def logits(self, x: Tensor, masks: Sequence[Tensor] = ()) -> Tensor:
         """Weighted sums of the output units, shape `(n, n_classes)`."""
@@ -53,17 +53,6 @@ class Network(Model):
 
     def objective(self, batch: Batch) -> Tensor:
         return self.output.loss(self.logits(batch.inputs, batch.masks), batch.target) + self.decay_value()
-
-    def accumulate_gradients(self, batch: Batch, how: Accumulation) -> Tensor:
-        value = self._backpropagation.accumulate(batch.inputs, batch.target, how, masks=batch.masks)
-        if self.weight_decay:
-            self.add_decay_gradient(how)
-            value = value + self.decay_value()
-        return value
-
-    def release(self) -> None:
-        super().release()
-        self._backpropagation.release()
 
     def figures(self, x: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
         batch = self.prepare(x, labels, None)

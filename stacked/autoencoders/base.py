@@ -1,7 +1,7 @@
 """The autoencoder every kind derives from: one hidden layer of codes, `h = f(x W' + b)`, `y = g(h V' + c)`.
 
 A kind changes what is optimised in one of two places: what the encoder is given (`corrupt`), and what is charged
-for the codes (`code_penalty`).
+for the codes (`code_penalty`, and its value for autograd).
 """
 
 import hashlib
@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from stacked.activations import ACTIVATIONS, CODE_ACTIVATIONS, Activation
 from stacked.dense import Dense, TiedDense
 from stacked.errors import check_choice, check_count, check_flag, check_number, mismatch
-from stacked.gradients import Accumulation, Backpropagation, CodePenalty
-from stacked.model import Batch, Model
+from stacked.gradients import Backpropagation
+from stacked.model import Batch, DenseModel
 from stacked.outputs import reconstruction_output
 from stacked.randomness import Stream
 
@@ -74,7 +74,7 @@ class LayerSettings(ABC):
         """The layer for rows of `n_inputs` columns, its weights not yet drawn."""
 
 
-class Autoencoder(Model):
+class Autoencoder(DenseModel):
     """One layer: an encoder, a decoder and an objective.
 
     Parameters
@@ -96,7 +96,7 @@ class Autoencoder(Model):
             TiedDense(self.encoder) if settings.tied else Dense(settings.n_units, n_inputs, settings.output, dtype)
         )
         self.output = reconstruction_output(settings.output, settings.loss)
-        self._backpropagation = Backpropagation([self.encoder], self.decoder, self.output)
+        self.backpropagation = Backpropagation([self.encoder], self.decoder, self.output)
 
     def draw(self, stream: Stream) -> None:
         """Draw the initial weights: the encoder's, then the decoder's."""
@@ -123,12 +123,8 @@ class Autoencoder(Model):
         """What the encoder is given in training; the clean rows unless a kind says otherwise."""
         return x
 
-    def code_penalty(self) -> CodePenalty | None:
-        """A penalty on the codes with its slope by hand; none unless a kind says otherwise."""
-        return None
-
     def code_penalty_value(self, codes: Tensor) -> Tensor | float:
-        """The same penalty, differentiable by autograd."""
+        """The value of `code_penalty`, differentiable by autograd."""
         return 0.0
 
     def prepare(self, x: Tensor, labels: Tensor | None, noise: Stream | None) -> Batch:
@@ -138,17 +134,6 @@ class Autoencoder(Model):
         codes = self.encode(batch.inputs)
         reconstruction = self.output.loss(self.decoder.logits(codes), batch.target)
         return reconstruction + self.code_penalty_value(codes) + self.decay_value()
-
-    def accumulate_gradients(self, batch: Batch, how: Accumulation) -> Tensor:
-        value = self._backpropagation.accumulate(batch.inputs, batch.target, how, penalty=self.code_penalty())
-        if self.weight_decay:
-            self.add_decay_gradient(how)
-            value = value + self.decay_value()
-        return value
-
-    def release(self) -> None:
-        super().release()
-        self._backpropagation.release()
 
     def figures(self, x: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
         return {"loss": self.output.loss(self.decoder.logits(self.encode(x)), x)}
