@@ -47,7 +47,8 @@ def print_pairs(console: Console, results: dict[str, Any]) -> None:
             table.add_row(" - ".join(pair["pair"]) + title, *_difference(pair), style=style)
     console.print(table)
     console.print(
-        "* of the seeds where neither run collapsed. p: Wilcoxon signed-rank test, corrected for three pairs."
+        "* only seeds where neither run collapsed. p: Wilcoxon signed-rank, corrected for three pairs.",
+        soft_wrap=True,
     )
 
 
