@@ -5,10 +5,11 @@ Source     DeepLearnToolbox (R. B. Palm, 2012), stacked-autoencoder example: 784
            without, 8.26 % with masking of half the inputs of both layers; no random initialisation.
 Command    python experiments/denoising_comparison.py
            python experiments/denoising_comparison.py --replay
-Time       TIME
+Time       half a minute on two cores (10 seeds), 10 s for the replay, 5 minutes with --epochs 10
 Expected   30 seeds of the toolbox itself: median 9.60 % plain, 8.54 % denoising, 17.21 % random; collapsed (some
            digit's recall below 5 %) 6, 9 and 21 of 30. Replay: 932 and 835 wrong of 10,000.
-Obtained   OBTAINED
+Obtained   30 seeds: median 9.61 %, 8.48 %, 24.99 %; collapsed 6, 9 and 24; each arm's distribution agrees with the
+           toolbox's (Kolmogorov-Smirnov p = 0.59, 0.59, 0.39). Replay: 932 and 835.
 """
 
 import json

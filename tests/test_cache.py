@@ -63,13 +63,14 @@ def flip(path, at, bit=0):
     path.write_bytes(content)
 
 
-def warned(cache, codes=CODES, compute=put_values):
-    """The codes, whose delivery gives exactly one warning."""
+def warned(cache, codes=CODES, compute=put_values, why=""):
+    """The codes, whose delivery gives exactly one warning that names the file and the reason."""
     with warnings.catch_warnings(record=True) as given:
         warnings.simplefilter("always")
         values = cache.get(codes, compute)
     assert [type(warning.message) for warning in given] == [StackedWarning]
     assert str(path_of(cache, codes)) in str(given[0].message)
+    assert why in str(given[0].message)
     return values
 
 
@@ -150,7 +151,7 @@ def test_a_flipped_bit_anywhere_in_the_values_is_noticed_and_repaired(cache):
     start = place(path_of(cache))
     for i in range(CODES.n_bytes):
         flip(path_of(cache), start + i, bit=i % 8)
-        assert np.array_equal(warned(cache), VALUES)
+        assert np.array_equal(warned(cache, why="checksum"), VALUES)
         assert np.array_equal(cache.get(CODES, not_to_be_computed), VALUES)
     assert cache.computed == 1 + CODES.n_bytes
 
@@ -169,7 +170,7 @@ def test_a_truncated_file_is_computed_again(cache):
     whole = path_of(cache).read_bytes()
     for length in [0, 1, 18, 19, 20, 100, 512, 1023, 1024, 1025, len(whole) - CODES.n_bytes, len(whole) - 1]:
         path_of(cache).write_bytes(whole[:length])
-        assert np.array_equal(warned(cache), VALUES)
+        assert np.array_equal(warned(cache, why="truncated" if length >= 1024 else ""), VALUES)
 
 
 @pytest.mark.parametrize(
@@ -198,21 +199,21 @@ def test_a_header_of_another_form_is_computed_again(cache, header):
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
+    ("field", "value", "why"),
     [
-        (b'"format": 1', b'"format": 2'),
-        (b'"format": 1', b'"format": 0'),
-        (b'"shape": [5, 3]', b'"shape": [3, 5]'),
-        (b'"dtype": "<f4"', b'"dtype": "<i4"'),
-        (b'"key": "aa', b'"key": "ab'),
+        (b'"format": 1', b'"format": 2', "format is 2, not 1"),
+        (b'"format": 1', b'"format": 0', "format is 0, not 1"),
+        (b'"shape": [5, 3]', b'"shape": [3, 5]', "other codes"),
+        (b'"dtype": "<f4"', b'"dtype": "<i4"', "other codes"),
+        (b'"key": "aa', b'"key": "ab', "other codes"),
     ],
 )
-def test_an_entry_of_another_format_or_of_other_codes_is_computed_again(cache, field, value):
+def test_an_entry_of_another_format_or_of_other_codes_is_computed_again(cache, field, value, why):
     cache.get(CODES, put_values)
     content = path_of(cache).read_bytes()
     assert content.count(field) == 1
     path_of(cache).write_bytes(content.replace(field, value))
-    assert np.array_equal(warned(cache), VALUES)
+    assert np.array_equal(warned(cache, why=why), VALUES)
     assert np.array_equal(cache.get(CODES, not_to_be_computed), VALUES)
 
 
