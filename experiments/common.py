@@ -19,7 +19,7 @@ from stacked import StackedError
 from stacked.files import write_atomically
 
 Out = Annotated[Path | None, typer.Option(help="Folder for results, made if need be.", show_default="results/NAME")]
-Seeds = Annotated[int, typer.Option(min=1, help="How many seeds, from 0.")]
+Seeds = Annotated[int | None, typer.Option(min=1, help="Seeds, from 0.", show_default="10, or 2 with --smoke")]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Processes at a time.", show_default="one a core")]
 Smoke = Annotated[bool, typer.Option("--smoke", help="A run of seconds on little data, to see that all works.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
@@ -62,6 +62,14 @@ def versions() -> dict[str, str]:
     packages = ("stacked", "torch", "numpy", "scipy", "scikit-learn", "h5py")
     found = {package: importlib.metadata.version(package) for package in packages}
     return {"python": platform.python_version(), **found}
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder for results, before any work is done."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StackedError(f"{folder}: no results can be written there ({error}); name another folder") from error
 
 
 def write_results(folder: Path, results: dict[str, Any]) -> None:

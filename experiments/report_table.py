@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 _SIGNIFICANT = 0.05
+_FEWEST = 6
+"""With fewer pairs no signed-rank test can give p < 0.05."""
 
 
 def print_arms(console: Console, results: dict[str, Any]) -> None:
@@ -31,8 +33,8 @@ def print_arms(console: Console, results: dict[str, Any]) -> None:
             console.print(
                 f"{arm}: {summary['failed']} more failed and have no error rate: {reasons}", highlight=False
             )
-    if toolbox:
-        p_values = ", ".join(f"{arm} p = {_rounded(compared['p_same'])}" for arm, compared in toolbox.items())
+    if any(compared["ks_p"] is not None for compared in toolbox.values()):
+        p_values = ", ".join(f"{arm} p = {_rounded(compared['ks_p'])}" for arm, compared in toolbox.items())
         console.print(
             f"Kolmogorov-Smirnov test against the toolbox's runs: {p_values}", highlight=False, soft_wrap=True
         )
@@ -42,14 +44,13 @@ def print_pairs(console: Console, results: dict[str, Any]) -> None:
     """One row a pair of arms: the difference seed by seed, over all seeds and over those without a collapse."""
     columns = ("paired difference", "seeds", "mean [95 % interval]", "median", "p (Holm)", "resolved")
     table = _table("Differences between arms with the same seed, points of error rate", columns)
-    for title, key, style in (("", "pairs", ""), (" *", "pairs_among_healthy", "dim")):
-        for pair in results["summary"][key]:
-            table.add_row(" - ".join(pair["pair"]) + title, *_difference(pair), style=style)
+    for pair in results["summary"]["pairs"]:
+        table.add_row(" - ".join(pair["pair"]), *_difference(pair), *_verdict(pair))
+    for pair in results["summary"]["pairs_among_healthy"]:
+        table.add_row(" - ".join(pair["pair"]) + " *", *_difference(pair), style="dim")
     console.print(table)
-    console.print(
-        "* only seeds where neither run collapsed. p: Wilcoxon signed-rank, corrected for three pairs.",
-        soft_wrap=True,
-    )
+    console.print("p: Wilcoxon signed-rank test, corrected for the pairs that were tested.")
+    console.print("* seeds where neither run collapsed: a selection, to see what collapses do; not tested.")
 
 
 def _table(title: str, columns: tuple[str, ...]) -> Table:
@@ -67,9 +68,15 @@ def _theirs(compared: dict[str, Any]) -> list[str]:
 
 
 def _difference(pair: dict[str, Any]) -> list[str]:
-    mean, p = _with_interval(pair["mean_difference"], pair["interval_95"]), pair["p_holm"]
-    verdict = "no" if p is None or p >= _SIGNIFICANT else "yes"
-    return [str(pair["n"]), mean, _percent(pair["median_difference"]), _rounded(p), verdict]
+    mean = _with_interval(pair["mean_difference"], pair["interval_95"])
+    return [str(pair["n"]), mean, _percent(pair["median_difference"])]
+
+
+def _verdict(pair: dict[str, Any]) -> list[str]:
+    p = pair["p_holm"]
+    if pair["n"] < _FEWEST:
+        return [_rounded(p), "too few"]
+    return [_rounded(p), "yes" if p is not None and p < _SIGNIFICANT else "no"]
 
 
 def _with_interval(mean: float | None, interval: tuple[float, float] | None) -> str:

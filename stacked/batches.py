@@ -94,6 +94,8 @@ class Batches:
             room = self._room[: numbers.shape[0]]
             return torch.index_select(self._table, 0, numbers, out=room)
         first, last = int(numbers[0]), int(numbers[-1])
+        if last - first > 2 * BLOCK and len(numbers) > 1:  # far apart, so what lies between is not worth reading
+            return torch.cat([self._read(half) for half in numbers.chunk(2)])
         return to_tensor(np.asarray(self._rows[first : last + 1]))[numbers - first]
 
     def _placed(self, x: Tensor, numbers: Tensor) -> Minibatch:

@@ -3,15 +3,18 @@
 import contextlib
 import os
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from stacked.cache_entry import Codes, Compute, is_entry, open_entry, write_entry
+from stacked.cache_entry import Codes, Compute, is_entry, map_entry, open_entry, write_entry
 from stacked.errors import check_count
 from stacked.rows import Array
+
+_STALE_SECONDS = 24 * 3600
 
 
 class CodeCache:
@@ -42,7 +45,8 @@ class CodeCache:
         found = open_entry(path, codes)
         if found is not None:
             self.reused += 1
-            os.utime(path)
+            with contextlib.suppress(OSError):  # removed meanwhile, or a folder that is only read
+                os.utime(path)
             return found
         self.computed += 1
         if os.path.lexists(path) and not is_entry(path):
@@ -51,28 +55,42 @@ class CodeCache:
 
     def size(self) -> int:
         """Bytes that the entries take on disk."""
-        return sum(path.stat().st_size for path in self._entries())
+        return sum(status.st_size for status in self._entries().values())
 
     def _add(self, path: Path, codes: Codes, compute: Compute) -> Array:
         part = path.with_name(f".{codes.key}.{uuid.uuid4().hex}.part")
         try:
-            values = write_entry(part, codes, compute)
+            write_entry(part, codes, compute)
+            values = map_entry(part, codes)  # before another process may remove it again
             part.replace(path)
+            values.filename = str(path.resolve())  # by which joblib opens it in other processes
         finally:
             with contextlib.suppress(NotADirectoryError):
                 part.unlink(missing_ok=True)
         self._prune(newest=path)
         return values
 
-    def _entries(self) -> list[Path]:
-        return [path for path in self.folder.glob("*.h5") if is_entry(path)]
+    def _entries(self) -> dict[Path, os.stat_result]:
+        """The entries with their status; another process may remove one at any time."""
+        entries = {}
+        for path in self.folder.glob("*.h5"):
+            with contextlib.suppress(FileNotFoundError):
+                if is_entry(path):
+                    entries[path] = path.stat()
+        return entries
 
     def _prune(self, newest: Path) -> None:
-        surplus = self.size() - self.max_bytes
-        for path in sorted(self._entries(), key=lambda path: path.stat().st_mtime):
+        """Remove the entries not used for longest beyond the bound, and what killed writers left a day ago."""
+        for part in self.folder.glob(".*.part"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - part.stat().st_mtime > _STALE_SECONDS:
+                    part.unlink()
+        entries = self._entries()
+        surplus = sum(status.st_size for status in entries.values()) - self.max_bytes
+        for path, status in sorted(entries.items(), key=lambda entry: entry[1].st_mtime):
             if surplus > 0 and path != newest:
-                surplus -= path.stat().st_size
-                path.unlink()
+                surplus -= status.st_size
+                path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

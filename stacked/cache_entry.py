@@ -50,8 +50,13 @@ def is_entry(path: Path) -> bool:
         return file.read(len(_MAGIC)) == _MAGIC
 
 
-def write_entry(path: Path, codes: Codes, compute: Compute) -> Array:
-    """Write a complete entry, flush it to disk, and return its codes as `open_entry` does.
+def map_entry(path: Path, codes: Codes) -> "np.memmap[Any, Any]":
+    """The codes of an entry whose values are known to be right, as a copy-on-write memory map."""
+    return _mapped(path, codes)[0]
+
+
+def write_entry(path: Path, codes: Codes, compute: Compute) -> None:
+    """Write a complete entry and flush it to disk.
 
     Raises
     ------
@@ -65,7 +70,6 @@ def write_entry(path: Path, codes: Codes, compute: Compute) -> Array:
     with _blaming(path.parent):
         values.flush()
         _describe(path, {**_described(codes), "offset": offset, "sha256": _sha256(values)})
-        return np.memmap(path, codes.dtype, "c", offset, codes.shape)
 
 
 def _reserve(path: Path, codes: Codes) -> int:
@@ -91,7 +95,11 @@ def open_entry(path: Path, codes: Codes) -> Array | None:
     """The codes as a copy-on-write memory map; None where there are none, or, with a warning, none to be trusted."""
     if not os.path.lexists(path):
         return None
-    if not is_entry(path):
+    try:
+        ours = is_entry(path)
+    except FileNotFoundError:  # removed by another process meanwhile
+        return None
+    if not ours:
         message = f"{path} was not written by this cache: it is left as it is, and the codes are computed"
         warnings.warn(message, StackedWarning, stacklevel=2)
         return None
@@ -100,12 +108,14 @@ def open_entry(path: Path, codes: Codes) -> Array | None:
         if _sha256(values) != sha256:
             raise ValueError("its values do not match their checksum")
         return values
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         warnings.warn(f"{path} is computed again, for it cannot be used: {error}", StackedWarning, stacklevel=2)
         return None
 
 
-def _mapped(path: Path, codes: Codes) -> tuple[Array, str]:
+def _mapped(path: Path, codes: Codes) -> "tuple[np.memmap[Any, Any], str]":
     """The values of an entry whose header is in order, and what their checksum should be."""
     with path.open("rb") as file:
         head = json.loads(file.read(_USER_BLOCK)[len(_MAGIC) :])
@@ -115,7 +125,7 @@ def _mapped(path: Path, codes: Codes) -> tuple[Array, str]:
             raise ValueError("its header describes other codes")
         if os.fstat(file.fileno()).st_size < head["offset"] + codes.n_bytes:
             raise ValueError("it is truncated")
-        return np.memmap(file, codes.dtype, "c", head["offset"], codes.shape), str(head["sha256"])
+        return np.memmap(path, codes.dtype, "c", head["offset"], codes.shape), str(head["sha256"])
 
 
 def _described(codes: Codes) -> dict[str, Any]:

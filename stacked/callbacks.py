@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from stacked.errors import check_count
+from stacked.errors import check_count, mismatch
 
 if TYPE_CHECKING:
     from stacked.training import Training
 
 Record = dict[str, Any]
-"""The figures of one epoch: `epoch` (from 1), `loss`, `learning_rate`, `seconds`, `rows_per_second`, and what the
-model measures on validation rows, such as `validation_loss`."""
+"""The figures of one epoch: `epoch` (from 1), `learning_rate`, `seconds`, `rows_per_second`; `loss`, the mean
+objective of the steps, on corrupted rows and with penalties; and what the model measures on clean validation rows,
+such as `validation_loss`, without penalties."""
 
 
 class Callback:
@@ -41,11 +43,21 @@ class History(Callback):
     def __getitem__(self, figure: str) -> list[Any]:
         return [record[figure] for record in self.records]
 
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.records)
+
     def __len__(self) -> int:
         return len(self.records)
 
     def on_epoch(self, training: Training, record: Record) -> None:
         self.records.append(record)
+
+
+def check_callbacks(callbacks: Sequence[Callback]) -> None:
+    """Raise unless it is a sequence of callbacks."""
+    if not isinstance(callbacks, Sequence) or not all(isinstance(callback, Callback) for callback in callbacks):
+        expected, remedy = "a list of Callback", "pass for instance [EarlyStopping(3)]"
+        raise mismatch("callbacks", expected=expected, received=repr(callbacks), remedy=remedy)
 
 
 class EarlyStopping(Callback):
@@ -62,17 +74,23 @@ class EarlyStopping(Callback):
     def __init__(self, patience: int, figure: str = "validation_loss") -> None:
         check_count("patience", patience)
         self.patience, self.figure = patience, figure
-        self.best = float("inf")
+        self.best, self._waited = float("inf"), 0
         self._best_weights: dict[str, Tensor] = {}
-        self._waited = 0
+
+    def on_start(self, training: Training) -> None:
+        self.best, self._waited, self._best_weights = float("inf"), 0, {}
 
     def on_epoch(self, training: Training, record: Record) -> None:
+        if self.figure not in record:
+            expected, remedy = f"one of {sorted(record)}", "pass validation rows, or watch another figure"
+            raise mismatch("figure", expected=expected, received=repr(self.figure), remedy=remedy)
         if record[self.figure] < self.best:
             self.best, self._waited = record[self.figure], 0
             self._best_weights = {name: value.clone() for name, value in training.model.state_dict().items()}
         else:
             self._waited += 1
-        training.stopping = self._waited >= self.patience
+        if self._waited >= self.patience:
+            training.stopping = True
 
     def on_end(self, training: Training) -> None:
         if self._best_weights:

@@ -2,18 +2,20 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+import torch
+from torch import nn
 
 from stacked.autoencoders import SETTINGS as LAYER_SETTINGS
+from stacked.cache import CodeCache
 from stacked.callbacks import History
-from stacked.classifier import FeedforwardClassifier
+from stacked.classifier import FeedforwardClassifier, bare_layers
 from stacked.classifier_settings import ClassifierSettings
-from stacked.devices import numpy_dtype
-from stacked.errors import StackedError
+from stacked.devices import device_named, dtype_named, numpy_dtype
+from stacked.errors import StackedError, check_count, check_number, mismatch
 from stacked.model_files import check_tensors, read_model, write_model
 from stacked.randomness import Seeded
 from stacked.settings import from_json, to_json
@@ -33,6 +35,9 @@ def save(model: StackedAutoencoder | FeedforwardClassifier, folder: PathLike) ->
     StackedError
         When the stack is not trained, or the folder cannot be written.
     """
+    if not isinstance(model, StackedAutoencoder | FeedforwardClassifier):
+        expected, remedy = "a StackedAutoencoder or FeedforwardClassifier", "pass the trained model itself"
+        raise mismatch("model", expected=expected, received=type(model).__name__, remedy=remedy)
     described = _described_stack(model) if isinstance(model, StackedAutoencoder) else _described_classifier(model)
     seed = model.randomness.seed if isinstance(model.randomness, Seeded) else None
     common = {"dtype": str(numpy_dtype(model.dtype)), "seed": seed}
@@ -40,22 +45,33 @@ def save(model: StackedAutoencoder | FeedforwardClassifier, folder: PathLike) ->
     return Path(folder)
 
 
-def load_stack(folder: PathLike, *, device: str = "cpu") -> StackedAutoencoder:
+def load_stack(
+    folder: PathLike, *, device: str = "cpu", cache: CodeCache | PathLike | None = None
+) -> StackedAutoencoder:
     """The stack that was saved in a folder; its codes are the same bits.
+
+    `device` and `cache` are those of `StackedAutoencoder`.
 
     Raises
     ------
     StackedError
         When the folder holds no stack, or one that is damaged or of another version.
     """
+    place = device_named(device)
     description, tensors = read_model(Path(folder), "stack")
-    with _complete(folder):
+    with _whole(folder):
         layers, training = (from_json(description[field], _KINDS) for field in ("layers", "training"))
-        seed, dtype = description["seed"] or 0, description["dtype"]
-        stack = StackedAutoencoder(layers, training, seed=seed, dtype=dtype, device=device)
-        stack.layers = stack.untrained_layers(description["n_inputs"])
-        stack.histories = [History(records) for records in description["histories"]]
-    _fill(stack.layers, tensors)
+        check_count("n_inputs", description["n_inputs"])
+        common = {"seed": _seed(description), "dtype": description["dtype"], "device": place, "cache": cache}
+        stack = StackedAutoencoder(layers, (*training,), **common)
+        with torch.device("meta"):  # shapes without the memory, for the settings may promise anything
+            expected = stack.bare_layers(description["n_inputs"])
+        check_tensors(tensors, nn.ModuleList(expected).state_dict())
+        stack.layers = stack.bare_layers(description["n_inputs"])
+        nn.ModuleList(stack.layers).load_state_dict(tensors)
+        stack.histories = [_history(records) for records in description["histories"]]
+        if len(stack.histories) != len(stack.layers):
+            raise StackedError(f"expected {len(stack.layers)} histories, received {len(stack.histories)}")
     return stack
 
 
@@ -67,13 +83,21 @@ def load_classifier(folder: PathLike, *, device: str = "cpu") -> FeedforwardClas
     StackedError
         When the folder holds no classifier, or one that is damaged or of another version.
     """
+    place = device_named(device)
     description, tensors = read_model(Path(folder), "classifier")
-    with _complete(folder):
-        settings, seed = from_json(description["settings"], _KINDS), description["seed"] or 0
-        classifier = FeedforwardClassifier(settings, seed=seed, dtype=description["dtype"], device=device)
+    with _whole(folder):
+        settings = from_json(description["settings"], (ClassifierSettings,))
+        dtype = dtype_named(description["dtype"])
+        with torch.device("meta"):
+            expected = bare_layers(settings, dtype)
+        check_tensors(tensors, nn.ModuleList(expected).state_dict())
+        seed = _seed(description)
+        classifier = FeedforwardClassifier(settings, seed=seed, dtype=description["dtype"], device=place)
+        nn.ModuleList(classifier.layers).load_state_dict(tensors)
+        check_count("n_frozen", description["n_frozen"], least=0)
+        check_number("n_frozen", description["n_frozen"], 0, len(settings.sizes) - 2)
         classifier.n_frozen = description["n_frozen"]
-        classifier.history = History(description["history"])
-    _fill(classifier.layers, tensors)
+        classifier.history = _history(description["history"])
     return classifier
 
 
@@ -96,18 +120,23 @@ def _described_classifier(classifier: FeedforwardClassifier) -> dict[str, Any]:
     }
 
 
+def _seed(description: dict[str, Any]) -> int:
+    """The stored seed; 0 where the randomness was none of ours."""
+    seed: int = 0 if description["seed"] is None else description["seed"]
+    return seed
+
+
+def _history(records: Any) -> History:
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise mismatch("history", expected="a list of records", received=repr(records), remedy="save the model again")
+    return History(records)
+
+
 @contextlib.contextmanager
-def _complete(folder: PathLike) -> Iterator[None]:
+def _whole(folder: PathLike) -> Iterator[None]:
+    """Name the folder in whatever is wrong with what it holds."""
     try:
         yield
-    except (KeyError, TypeError, AttributeError) as error:
-        raise StackedError(
-            f"{folder}/model.json: expected a whole description, but {error!r}; save it again"
-        ) from error
-
-
-def _fill(layers: Sequence[nn.Module], tensors: dict[str, Tensor]) -> None:
-    """Copy stored tensors into layers that were made from the stored settings."""
-    made = nn.ModuleList(layers)
-    check_tensors(tensors, made.state_dict())
-    made.load_state_dict(tensors)
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, OverflowError) as error:
+        reason = str(error) if isinstance(error, StackedError) else repr(error)
+        raise StackedError(f"{folder}: the model in model.json cannot be used: {reason}") from error

@@ -1,17 +1,19 @@
 """The feedforward classifier: transfer the encoders of a stack, add an output layer, fine-tune with labels."""
 
+import copy
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stacked.callbacks import Callback, History
+from stacked.callbacks import Callback, History, check_callbacks
 from stacked.classifier_settings import ClassifierSettings
 from stacked.dense import Dense
 from stacked.devices import device_named, dtype_named, numpy_dtype
-from stacked.errors import mismatch
+from stacked.errors import check_count, mismatch
 from stacked.examples import Examples, as_labels, check_two_classes
 from stacked.network import Network
 from stacked.outputs import class_output
@@ -55,10 +57,13 @@ class FeedforwardClassifier:
         dtype: str = "float32",
         device: str | torch.device = "cpu",
     ) -> None:
-        self.settings = settings if isinstance(settings, ClassifierSettings) else ClassifierSettings(tuple(settings))
+        self.settings = settings if isinstance(settings, ClassifierSettings) else ClassifierSettings(settings)  # type: ignore[arg-type]
         self.randomness = randomness_of(seed)
         self.dtype, self.device = dtype_named(dtype), device_named(device)
-        self.layers = self._untrained_layers()
+        self.layers = [layer.to(self.device) for layer in bare_layers(self.settings, self.dtype)]
+        weights = self.randomness.stream("fine-tuning", "weights")
+        for layer in self.layers:
+            layer.draw(weights, random_bias=self.settings.random_bias)
         self.n_frozen = 0
         self.history = History()
 
@@ -102,12 +107,14 @@ class FeedforwardClassifier:
         StackedError
             When a layer differs from the one it would replace in size or activation.
         """
-        for number, (own, layer) in enumerate(zip(self._hidden_for(stack), stack.layers, strict=True), start=1):
+        pairs = list(zip(self._hidden_for(stack), stack.layers, strict=True))
+        for number, (own, layer) in enumerate(pairs, start=1):
             theirs = f"{tuple(layer.encoder.weight.shape)} {layer.settings.activation}"
             mine = f"{tuple(own.weight.shape)} {self.settings.activations[number - 1]}"
             if mine != theirs:
                 remedy = "make the classifier with the sizes and activations of the stack"
                 raise mismatch(f"layer {number} of the stack", expected=mine, received=theirs, remedy=remedy)
+        for own, layer in pairs:
             own.load_state_dict(layer.encoder.state_dict())
         self.n_frozen = len(stack.layers) if freeze else 0
         return self
@@ -145,28 +152,33 @@ class FeedforwardClassifier:
             Before any work is done, when rows, labels and settings do not fit; later, when the loss is not finite.
         """
         training = TrainingConfig() if training is None else training
-        tables = [self._examples(x, labels, "x", "labels")]
-        check_two_classes(tables[0])
-        if validation is not None:
-            tables.append(self._examples(*validation, "validation rows", "validation labels"))
+        check_callbacks(callbacks)
+        tables = self._tables(x, labels, validation)
         head = self._network(above=self.n_frozen)
         check_plan(head, training, len(tables[0].rows), validation is not None, "the classifier")
         streams = Streams.of(self.randomness, "fine-tuning", device=self.device)
         name = "classifier " + "-".join(map(str, self.settings.sizes))
-        with training_display(progress) as display:
-            run = Training(head, training, streams, [display, *callbacks], name)
-            self.history = run.fit(*map(self._above_frozen, tables))
+        before = copy.deepcopy(head.state_dict())
+        try:
+            with training_display(progress) as display:
+                run = Training(head, training, streams, [display, *callbacks], name)
+                self.history = run.fit(*map(self._above_frozen, tables))
+        except BaseException:
+            head.load_state_dict(before)  # what is half-trained, or not finite, serves nobody
+            raise
         return self
 
     def predict_proba(self, x: Any) -> Array:
         """Outputs, shape `(n, n_classes)`, each row divided by its sum.
 
         Those of softmax units are probabilities as they are. Those of sigmoid units, trained one class against the
-        rest, are only made comparable by the division.
+        rest, are only made comparable by the division; where all are zero, every class has the same share.
         """
         outputs = self.outputs(x)
-        outputs /= outputs.sum(axis=1, keepdims=True)
-        return outputs
+        sums = outputs.sum(axis=1, keepdims=True)
+        shares = np.full_like(outputs, 1 / outputs.shape[1])
+        np.divide(outputs, sums, out=shares, where=sums > 0)
+        return shares
 
     def predict(self, x: Any) -> NDArray[np.int64]:
         """The class of the largest output of every row, shape `(n,)`."""
@@ -187,7 +199,13 @@ class FeedforwardClassifier:
 
     def hidden(self, x: Any, depth: int | None = None) -> Array:
         """Outputs of hidden layer `depth`, by default the last: before fine-tuning, the codes of the stack."""
-        hidden = self.layers[:-1] if depth is None else self.layers[:-1][:depth]
+        n_hidden = len(self.layers) - 1
+        if depth is not None:
+            check_count("depth", depth)
+        if n_hidden == 0 or (depth or 1) > n_hidden:
+            expected, remedy = f"at most {n_hidden}, the hidden layers there are", "leave it out for the last"
+            raise mismatch("depth", expected=expected, received=repr(depth), remedy=remedy)
+        hidden = self.layers[: depth or n_hidden]
         return self._map(torch.nn.Sequential(*hidden), self._rows(x, "x"), len(hidden[-1].bias))
 
     def _hidden_for(self, stack: StackedAutoencoder) -> list[Dense]:
@@ -200,22 +218,10 @@ class FeedforwardClassifier:
             raise mismatch("stack", expected=expected, received=f"{len(stack.layers)}", remedy=remedy)
         return hidden[: len(stack.layers)]
 
-    def _untrained_layers(self) -> list[Dense]:
-        activations = (*self.settings.activations, self.settings.output_activation)
-        weights = self.randomness.stream("fine-tuning", "weights")
-        layers = []
-        for n_inputs, n_units, activation in zip(
-            self.settings.sizes, self.settings.sizes[1:], activations, strict=False
-        ):
-            layer = Dense(n_inputs, n_units, activation, self.dtype)
-            layer.draw(weights, random_bias=self.settings.random_bias)
-            layers.append(layer.to(self.device))
-        return layers
-
     def _network(self, above: int) -> Network:
         """The layers above the lowest so many, as a model."""
-        settings = self.settings
-        return Network(self.layers[above:], class_output(settings.output), settings.dropout, settings.weight_decay)
+        settings, output = self.settings, class_output(self.settings.output)
+        return Network(self.layers[above:], output, settings.dropout, settings.weight_decay, on_codes=above > 0)
 
     def _above_frozen(self, examples: Examples) -> Examples:
         """Examples as the trainable layers see them: frozen layers are computed once, not in every epoch."""
@@ -230,9 +236,28 @@ class FeedforwardClassifier:
 
     def _rows(self, x: Any, name: str) -> Rows:
         rows = as_rows(x, name, self.settings.sizes[0])
-        value_range(rows, name)
+        value_range(rows, name, self.dtype)
         return rows
+
+    def _tables(self, x: Any, labels: Any, validation: Any) -> list[Examples]:
+        """The examples to train on, and those to validate on if there are any."""
+        tables = [self._examples(x, labels, "x", "labels")]
+        check_two_classes(tables[0])
+        if validation is not None:
+            if not isinstance(validation, tuple | list) or len(validation) != 2:
+                received, remedy = type(validation).__name__, "pass validation=(x_validation, labels_validation)"
+                raise mismatch("validation", expected="a pair of rows and labels", received=received, remedy=remedy)
+            rows, classes = validation
+            tables.append(self._examples(rows, classes, "validation rows", "validation labels"))
+        return tables
 
     def _examples(self, x: Any, labels: Any, x_name: str, labels_name: str) -> Examples:
         rows = self._rows(x, x_name)
         return Examples.all_of(rows, as_labels(labels, len(rows), self.settings.sizes[-1], labels_name))
+
+
+def bare_layers(settings: ClassifierSettings, dtype: torch.dtype) -> list[Dense]:
+    """The layers of a classifier, bottom first, their weights not yet drawn."""
+    activations = (*settings.activations, settings.output_activation)
+    pairs = zip(pairwise(settings.sizes), activations, strict=True)
+    return [Dense(n_inputs, n_units, activation, dtype) for (n_inputs, n_units), activation in pairs]

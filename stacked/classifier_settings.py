@@ -34,10 +34,10 @@ class ClassifierSettings:
     random_bias: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sizes", tuple(self.sizes))
-        if len(self.sizes) < 2:
+        if not isinstance(self.sizes, tuple | list) or len(self.sizes) < 2:
             received, remedy = repr(self.sizes), "pass for instance (784, 100, 10)"
             raise mismatch("sizes", expected="inputs, hidden layers and classes", received=received, remedy=remedy)
+        object.__setattr__(self, "sizes", tuple(self.sizes))
         for size in self.sizes:
             check_count("sizes", size)
         check_count("sizes[-1] (classes)", self.sizes[-1], least=2)

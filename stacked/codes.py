@@ -11,19 +11,21 @@ from torch import Tensor
 
 from stacked.autoencoders import Autoencoder
 from stacked.cache import CodeCache
-from stacked.cache_entry import Codes
+from stacked.cache_entry import FORMAT, Codes
 from stacked.devices import numpy_dtype
-from stacked.rows import Array, Rows, map_rows
+from stacked.rows import BLOCK, Array, Rows, map_rows
 
 
 def code_key(origin: str, layers: Sequence[Autoencoder]) -> str:
     """The key of the codes of rows with the fingerprint `origin` after these layers.
 
-    It holds the fingerprints of the encoders and the dtype, and nothing of how a layer was trained.
+    It holds all that the bits depend on, and nothing of how a layer was trained.
     """
     parts = {
+        "format": [FORMAT, BLOCK],
         "rows": origin,
         "dtype": str(_dtype(layers)),
+        "device": _device(layers).type,
         "encoders": [layer.encoder_fingerprint() for layer in layers],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

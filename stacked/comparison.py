@@ -85,7 +85,7 @@ class Run:
 
     @property
     def collapsed(self) -> bool:
-        """Whether some class is hardly ever predicted."""
+        """Whether the recall of some class is below `COLLAPSED_BELOW`."""
         return bool(self.recalls) and min(self.recalls) < COLLAPSED_BELOW
 
 

@@ -29,7 +29,7 @@ def check_count(argument: str, value: object, *, least: int = 1) -> None:
     """Raise unless `value` is a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
         expected = f"a whole number of at least {least}"
-        raise mismatch(argument, expected=expected, received=repr(value), remedy=f"set {argument} to one")
+        raise mismatch(argument, expected=expected, received=repr(value), remedy=f"set {argument} to such a number")
 
 
 def check_number(argument: str, value: object, low: float, high: float = math.inf) -> None:

@@ -121,10 +121,10 @@ class Backpropagation:
         _add(above, space.transposed_deltas[-1], units[-1], how, space)
         for k, layer in reversed(list(enumerate(self._hidden))):
             delta = torch.mm(space.deltas[k + 1], above.weight, out=space.deltas[k])
-            if masks:
-                delta.mul_(masks[k])
             if extra is not None and k == 0:
                 delta.add_(extra)
+            if masks:
+                delta.mul_(masks[k])
             layer.activation.times_derivative_(delta, space.units[k])
             # A tied decoder came first and has decayed the shared gradient already.
             _add(layer, space.transposed_deltas[k], units[k], how, space, decayed=above.shares_weight)

@@ -45,7 +45,7 @@ def read_model(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tenso
         found = {field: description[field] for field in ("format", "kind", "weights", "sha256")}
     except OSError as error:
         raise StackedError(f"{path}: expected a saved model, but it cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StackedError(f"{path}: expected a model saved by stacked, but it is not whole: {error!r}") from error
     if found["format"] != FORMAT:
         remedy = "load it with the version of stacked that wrote it"
@@ -71,10 +71,8 @@ def check_tensors(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -
 def _read_tensors(path: Path, sha256: object) -> dict[str, Tensor]:
     try:
         content = path.read_bytes()
-    except OSError as error:
-        raise StackedError(
-            f"{path}: expected the weights of the model, but they cannot be read: {error.strerror}"
-        ) from error
+    except (OSError, ValueError) as error:
+        raise StackedError(f"{path}: expected the weights of the model, but they cannot be read ({error})") from error
     if hashlib.sha256(content).hexdigest() != sha256:
         raise StackedError(
             f"{path}: its SHA-256 is not the one in model.json; the file is damaged, restore or retrain it"

@@ -25,14 +25,18 @@ class Network(DenseModel):
         1 - dropout (Srivastava et al., 2014).
     weight_decay : float
         Adds weight_decay / 2 * sum of squared weights (not biases) to the objective.
+    on_codes : bool
+        Whether the inputs are outputs of hidden layers below, and are dropped as these are.
     """
 
     selection_figure = "validation_error_rate"
 
-    def __init__(self, layers: Sequence[Dense], output: Output, dropout: float, weight_decay: float) -> None:
+    def __init__(
+        self, layers: Sequence[Dense], output: Output, dropout: float, weight_decay: float, *, on_codes: bool = False
+    ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
-        self.output, self.dropout, self.weight_decay = output, dropout, weight_decay
+        self.output, self.dropout, self.weight_decay, self._on_codes = output, dropout, weight_decay, on_codes
         self._hidden, self._last = list(layers[:-1]), layers[-1]
         self.backpropagation = Backpropagation(self._hidden, self._last, output)
 
@@ -48,8 +52,13 @@ class Network(DenseModel):
         target.scatter_(1, labels[:, None], 1.0)
         if noise is None or self.dropout == 0:
             return Batch(x, target)
-        shapes = (x.new_empty(x.shape[0], len(layer.bias)) for layer in self._hidden)
-        return Batch(x, target, tuple(noise.keep_mask(s, self.dropout).div_(1 - self.dropout) for s in shapes))
+        if self._on_codes:
+            x = x * self._mask(x, noise)
+        hidden = (x.new_empty(x.shape[0], len(layer.bias)) for layer in self._hidden)
+        return Batch(x, target, tuple(self._mask(units, noise) for units in hidden))
+
+    def _mask(self, like: Tensor, noise: Stream) -> Tensor:
+        return noise.keep_mask(like, self.dropout).div_(1 - self.dropout)
 
     def objective(self, batch: Batch) -> Tensor:
         return self.output.loss(self.logits(batch.inputs, batch.masks), batch.target) + self.decay_value()

@@ -22,9 +22,6 @@ def _half_squares(error: Tensor) -> Tensor:
 class Output(ABC):
     """What the last layer computes and how it is judged."""
 
-    bounded: bool
-    """Whether the values lie in [0, 1]."""
-
     @abstractmethod
     def values(self, logits: Tensor) -> Tensor:
         """The outputs, shape `(n, width)`."""
@@ -40,8 +37,6 @@ class Output(ABC):
 
 class SigmoidSquaredError(Output):
     """a = sigmoid(z), loss 1/(2n) sum (a - t)^2, error (a - t) a (1 - a)."""
-
-    bounded = True
 
     def values(self, logits: Tensor) -> Tensor:
         return torch.sigmoid(logits)
@@ -59,8 +54,6 @@ class SigmoidSquaredError(Output):
 class SigmoidCrossEntropy(Output):
     """a = sigmoid(z), loss -1/n sum [t log a + (1-t) log(1-a)], error a - t."""
 
-    bounded = True
-
     def values(self, logits: Tensor) -> Tensor:
         return torch.sigmoid(logits)
 
@@ -77,8 +70,6 @@ class SigmoidCrossEntropy(Output):
 class LinearSquaredError(Output):
     """a = z, loss 1/(2n) sum (a - t)^2, error a - t."""
 
-    bounded = False
-
     def values(self, logits: Tensor) -> Tensor:
         return logits
 
@@ -92,8 +83,6 @@ class LinearSquaredError(Output):
 
 class SoftmaxCrossEntropy(Output):
     """a = softmax(z), loss -1/n sum t log a for one-hot targets, error a - t."""
-
-    bounded = True
 
     def values(self, logits: Tensor) -> Tensor:
         return torch.softmax(logits, dim=1)

@@ -1,5 +1,6 @@
 """Figures. The only file that imports matplotlib."""
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from stacked.files import write_atomically
 from stacked.rows import Array
 
 _BLUE, _GREY, _INK = "#1f5fa8", "#a3a3a3", "#222222"
@@ -49,7 +51,7 @@ def error_distributions(
     axes.tick_params(axis="y", length=0)
     if axes.get_legend_handles_labels()[0]:
         figure.legend(frameon=False, loc="outside lower center", ncols=2)
-    figure.savefig(path, dpi=150)
+    _write(figure, path)
 
 
 def filter_tiles(
@@ -77,7 +79,13 @@ def filter_tiles(
         axes.imshow(_mosaic(weights, image_shape), cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
         axes.set_title(name, fontsize=10, color=_INK)
         axes.axis("off")
-    figure.savefig(path, dpi=150)
+    _write(figure, path)
+
+
+def _write(figure: Figure, path: Path) -> None:
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=150)
+    write_atomically(path, png.getvalue())
 
 
 def _strip(axes: Axes, percent: Any, height: float, colour: str, label: str | None) -> None:

@@ -82,8 +82,8 @@ def as_rows(x: Any, name: str = "x", n_inputs: int | None = None) -> Rows:
         _check_table(x, name)
         mapped = hdf5.memory_map(x)
         x = x if mapped is None else mapped
-    elif not isinstance(x, np.ndarray | ScaledRows):
-        x = to_array(x, name, "a table of numbers")
+    elif not isinstance(x, np.ndarray | ScaledRows) or np.ma.is_masked(x):
+        x = _as_table(x, name)
     _check_table(x, name)
     if n_inputs is not None and x.shape[1] != n_inputs:
         remedy = "pass rows with the columns that the model was made for, in the same order"
@@ -93,12 +93,24 @@ def as_rows(x: Any, name: str = "x", n_inputs: int | None = None) -> Rows:
 
 def to_array(x: Any, name: str, expected: str) -> Array:
     """A tensor, or whatever else NumPy can make an array of, as one."""
+    if np.ma.is_masked(x):
+        remedy = "remove the masked values, or fill them in"
+        raise mismatch(name, expected=expected, received="an array with masked values", remedy=remedy)
     try:
-        return x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
+        array: Array = x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
     except (ValueError, TypeError, RuntimeError) as error:
         remedy = "pass a NumPy array of numbers, or what converts to one"
         received = f"{type(x).__name__} that does not convert ({str(error).splitlines()[0]})"
         raise mismatch(name, expected=expected, received=received, remedy=remedy) from error
+    return array
+
+
+def _as_table(x: Any, name: str) -> Array:
+    array = to_array(x, name, "a table of numbers")
+    if array.dtype == object and array.ndim == 0:
+        remedy = "pass an array: open a file first, turn a sparse matrix into a dense one"
+        raise mismatch(name, expected="a table of numbers", received=type(x).__name__, remedy=remedy)
+    return array
 
 
 def _check_open(dataset: Any, name: str) -> None:
@@ -125,19 +137,22 @@ def blocks(rows: Rows, size: int = BLOCK) -> Iterator[tuple[int, Array]]:
         yield start, np.asarray(rows[start : start + size])
 
 
-def value_range(rows: Rows, name: str = "x") -> tuple[float, float]:
-    """The smallest and largest value; StackedError names the first value that is NaN or infinite."""
+def value_range(rows: Rows, name: str = "x", dtype: torch.dtype = torch.float64) -> tuple[float, float]:
+    """The smallest and largest value; StackedError names the first that is NaN or infinite in `dtype`."""
     if isinstance(rows, ScaledRows):
         low, high = value_range(rows.stored, name)
         return low / rows.divisor, high / rows.divisor
     low, high = np.inf, -np.inf
     for start, block in blocks(rows):
         bounds = float(block.min()), float(block.max())  # NaN if any value is
-        if not np.isfinite(bounds).all():
-            row, column = np.argwhere(~np.isfinite(_as_float64(block)))[0]
-            received = f"{block[row, column]} in row {start + row}, column {column}"
-            remedy = "remove or fill in such values first"
-            raise mismatch(name, expected="finite numbers", received=received, remedy=remedy)
+        largest = torch.finfo(dtype).max
+        if not max(-bounds[0], bounds[1]) <= largest or np.isnan(bounds[0]):
+            row, column = np.argwhere(~(np.abs(_as_float64(block)) <= largest))[0]
+            value = block[row, column]
+            kind = str(dtype).removeprefix("torch.")
+            expected = f"numbers that {kind} holds" if np.isfinite(value) else "finite numbers"
+            received, remedy = f"{value} in row {start + row}, column {column}", "remove or fill in such values first"
+            raise mismatch(name, expected=expected, received=received, remedy=remedy)
         low, high = min(low, bounds[0]), max(high, bounds[1])
     return low, high
 

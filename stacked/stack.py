@@ -14,7 +14,7 @@ from torch import Tensor
 
 from stacked.autoencoders import Autoencoder, LayerSettings
 from stacked.cache import CodeCache, temporary_cache
-from stacked.callbacks import Callback, History
+from stacked.callbacks import Callback, History, check_callbacks
 from stacked.codes import Ascent, cached_codes, code_key, encode_rows
 from stacked.devices import device_named, dtype_named, numpy_dtype
 from stacked.errors import StackedError, check_count, mismatch
@@ -97,8 +97,9 @@ class StackedAutoencoder:
         StackedError
             Before any work is done, when the rows do not suit the layers; later, when a loss is no longer finite.
         """
+        check_callbacks(callbacks)
         tables = self._checked(x, validation)
-        layers = self.untrained_layers(tables[0].shape[1])
+        layers = self._drawn_layers(tables[0].shape[1])
         for number, (layer, config) in enumerate(zip(layers, self.training, strict=True), start=1):
             check_plan(layer, config, len(tables[0]), validation is not None, f"layer {number}")
         histories = []
@@ -129,7 +130,7 @@ class StackedAutoencoder:
         """
         layers = self._up_to(depth)
         rows = as_rows(x, "x", self.n_inputs)
-        value_range(rows, "x")
+        value_range(rows, "x", self.dtype)
         if self.cache is None:
             return encode_rows(layers, rows)
         return cached_codes(self.cache, code_key(fingerprint(rows), layers), layers, rows)
@@ -138,7 +139,7 @@ class StackedAutoencoder:
         """Reconstructed rows, shape `(n, n_inputs)`, of codes that are `depth` layers up."""
         layers = self._up_to(depth)
         table = as_rows(codes, "codes", layers[-1].settings.n_units)
-        value_range(table, "codes")
+        value_range(table, "codes", self.dtype)
         out = np.empty((len(table), self.n_inputs), numpy_dtype(self.dtype))
         return map_rows(lambda x: _decode(layers, x), table, out, self.device)
 
@@ -162,17 +163,19 @@ class StackedAutoencoder:
         if validation is not None:
             tables.append(as_rows(validation, "validation", tables[0].shape[1]))
         for rows, name in zip(tables, ("x", "validation"), strict=False):
-            check_ranges(self.settings, rows, value_range(rows, name))
+            check_ranges(self.settings, rows, value_range(rows, name, self.dtype))
         return tables
 
-    def untrained_layers(self, n_inputs: int) -> list[Autoencoder]:
-        """Layers for rows of `n_inputs` columns, their initial weights drawn."""
-        layers: list[Autoencoder] = []
-        for number, settings in enumerate(self.settings, start=1):
-            layer = settings.build(n_inputs, self.dtype)
+    def bare_layers(self, n_inputs: int) -> list[Autoencoder]:
+        """Layers for rows of `n_inputs` columns, their weights not yet drawn."""
+        widths = [n_inputs, *(settings.n_units for settings in self.settings)]
+        layers = [settings.build(width, self.dtype) for settings, width in zip(self.settings, widths, strict=False)]
+        return layers if layers[0].encoder.weight.is_meta else [layer.to(self.device) for layer in layers]
+
+    def _drawn_layers(self, n_inputs: int) -> list[Autoencoder]:
+        layers = self.bare_layers(n_inputs)
+        for number, layer in enumerate(layers, start=1):
             layer.draw(self.randomness.stream("layer", number, "weights"))
-            layers.append(layer.to(self.device))
-            n_inputs = settings.n_units
         return layers
 
     def _training(self, number: int, layer: Autoencoder, callbacks: Sequence[Callback]) -> Training:

@@ -20,11 +20,12 @@ def check_layers(
     """The settings of every layer and of its training."""
     if isinstance(layers, LayerSettings):
         layers = [layers]
-    if not layers or not all(isinstance(layer, LayerSettings) for layer in layers):
+    if not isinstance(layers, Sequence) or not layers or not all(isinstance(one, LayerSettings) for one in layers):
         expected, remedy = "a list of Plain, Denoising or Sparse", "pass for instance [Denoising(100), Denoising(50)]"
         raise mismatch("layers", expected=expected, received=repr(layers), remedy=remedy)
-    configs = [training] * len(layers) if isinstance(training, TrainingConfig) else list(training)
-    if len(configs) != len(layers) or not all(isinstance(config, TrainingConfig) for config in configs):
+    configs = [training] * len(layers) if isinstance(training, TrainingConfig) else training
+    listed = isinstance(configs, Sequence) and all(isinstance(config, TrainingConfig) for config in configs)
+    if not listed or len(configs) != len(layers):
         expected = f"one TrainingConfig, or {len(layers)}, one a layer"
         raise mismatch("training", expected=expected, received=repr(training), remedy="pass one for all layers")
     return tuple(layers), tuple(configs)

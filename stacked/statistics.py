@@ -1,7 +1,7 @@
 """Statistics of error rates over seeds: summaries, intervals and paired tests.
 
-Error rates of few epochs can be far from normal (some runs collapse), so medians and a distribution-free test stand
-beside means and their intervals.
+Error rates of few epochs can be far from normal (some runs collapse), so medians and a rank test stand beside means
+and their t intervals. The signed-rank test is about the median difference, and takes differences to be symmetric.
 """
 
 import itertools
@@ -44,7 +44,7 @@ def compare_pairs(arms: Mapping[str, Mapping[int, float]]) -> list[dict[str, Any
     """Paired differences of every two arms, over the seeds that both have.
 
     Each gives the mean difference with its t interval, the median difference, and the p-value of the Wilcoxon
-    signed-rank test, which assumes no distribution; `p_holm` is corrected for the number of pairs (Holm, 1979).
+    signed-rank test; `p_holm` is corrected for the number of pairs that could be tested (Holm, 1979).
     P-values are None where there are fewer than two seeds or no difference at all.
 
     Parameters

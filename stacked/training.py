@@ -98,13 +98,15 @@ class Training:
         batches = self._batches(examples, self.config.batch_size or self.n_rows)
         held_out = None if validation is None else self._batches(validation, BLOCK)
         optimizer = self.config.optimizer.build(self.model.trainable())
-        for callback in self._callbacks:
-            callback.on_start(self)
-        while len(self.history) < self.config.epochs and not self.stopping:
-            self._epoch(batches, held_out, optimizer)
-        for callback in self._callbacks:
-            callback.on_end(self)
-        self.model.release()
+        try:
+            for callback in self._callbacks:
+                callback.on_start(self)
+            while len(self.history) < self.config.epochs and not self.stopping:
+                self._epoch(batches, held_out, optimizer)
+            for callback in self._callbacks:
+                callback.on_end(self)
+        finally:
+            self.model.release()
         return self.history
 
     @torch.no_grad()
@@ -143,9 +145,11 @@ class Training:
         return Batches(examples, size, weight.dtype, weight.device)
 
     def _check_finite(self, record: Record) -> None:
-        if not math.isfinite(record["loss"]):
+        weights_are_finite = all(bool(weight.isfinite().all()) for weight in self.model.parameters())
+        if not math.isfinite(record["loss"]) or not weights_are_finite:
+            what = "weights became infinite" if math.isfinite(record["loss"]) else f"loss became {record['loss']}"
             raise DivergedError(
-                f"{self.name}: the loss became {record['loss']} in epoch {record['epoch']} at learning rate "
+                f"{self.name}: the {what} in epoch {record['epoch']} at learning rate "
                 f"{record['learning_rate']:g}; lower the learning rate, or scale the rows to about [0, 1]"
             )
 

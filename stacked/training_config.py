@@ -57,6 +57,9 @@ SETTINGS = (TrainingConfig, SGD, Adam, LBFGS, ExponentialDecay, CosineDecay)
 
 def check_plan(model: Model, config: TrainingConfig, n_rows: int, has_validation: bool, name: str) -> None:
     """Raise when the model cannot be trained so on so many rows."""
+    if not isinstance(config, TrainingConfig):
+        remedy = "pass for instance TrainingConfig(epochs=5)"
+        raise mismatch("training", expected="a TrainingConfig", received=repr(config), remedy=remedy)
     aside = 0 if has_validation else round(config.validation_fraction * n_rows)
     if config.validation_fraction > 0 and not has_validation and not 0 < aside < n_rows:
         expected = "a share that leaves rows on both sides"

@@ -55,8 +55,14 @@ def classifier():
 
 
 ROWS = {
-    "NaN": (changed(np.nan), "x: expected finite numbers, received nan in row 17, column 3; remove or fill"),
-    "infinity": (changed(-np.inf), "x: expected finite numbers, received -inf in row 17, column 3; remove or fill"),
+    "NaN": (
+        changed(np.nan),
+        "x: expected finite numbers, received nan in row 17, column 3; remove or fill",
+    ),
+    "infinity": (
+        changed(-np.inf),
+        "x: expected finite numbers, received -inf in row 17, column 3; remove or fill",
+    ),
     "one dimension": (X[0], r"x: expected a table of shape (n, n_inputs), received shape (6,); make one row"),
     "three dimensions": (
         X.reshape(40, 2, 3),
@@ -68,7 +74,7 @@ ROWS = {
     "complex": (X.astype(complex), "x: expected numbers, received dtype complex128; convert it"),
     "objects": (X.astype(object), "x: expected numbers, received dtype object; convert it"),
     "ragged": ([[1.0, 2.0], [3.0]], "x: expected a table of numbers, received list"),
-    "nothing": (None, "x: expected a table of shape (n, n_inputs), received shape ()"),
+    "nothing": (None, "x: expected a table of numbers, received NoneType; pass an array"),
     "fewer rows than a batch": (
         X[:9],
         "batch_size: expected at most the 9 rows that layer 1 is trained on, received 10",
@@ -137,7 +143,10 @@ CALLS = {
     "encode before fit": (lambda: stack().encode(X), "expected a trained one, received one without layers; call fit"),
     "reconstruct before fit": (lambda: stack().reconstruct(X), "call fit(x) first"),
     "encode another width": (lambda: fitted().encode(X[:, :5]), "x: expected 6 columns, received 5; pass rows with"),
-    "encode NaN": (lambda: fitted().encode(changed(np.nan)), "x: expected finite numbers, received nan in row 17"),
+    "encode NaN": (
+        lambda: fitted().encode(changed(np.nan)),
+        "x: expected finite numbers, received nan in row 17",
+    ),
     "decode another width": (lambda: fitted().decode(X), "codes: expected 4 columns, received 6"),
     "depth 0": (lambda: fitted().encode(X, 0), "depth: expected a whole number of at least 1, received 0"),
     "depth beyond the top": (
@@ -145,7 +154,10 @@ CALLS = {
         "depth: expected at most 1, the layers there are, received 2",
     ),
     "validation width": (lambda: stack().fit(X, validation=X[:, :5]), "validation: expected 6 columns, received 5"),
-    "validation NaN": (lambda: stack().fit(X, validation=changed(np.nan)), "validation: expected finite numbers"),
+    "validation NaN": (
+        lambda: stack().fit(X, validation=changed(np.nan)),
+        "validation: expected finite numbers",
+    ),
     "no layers": (
         lambda: StackedAutoencoder([]),
         "layers: expected a list of Plain, Denoising or Sparse, received []",

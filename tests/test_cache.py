@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import h5py
@@ -438,6 +439,17 @@ def test_codes_stay_readable_after_their_entry_was_removed(tmp_path):
     cache.get(named("b"), put_constant(2))
     assert files(cache.folder) == ["b.h5"]
     assert (first == 1).all()
+
+
+def test_several_caches_may_share_a_folder(tmp_path):
+    def use(number):
+        cache = CodeCache(tmp_path / "codes", max_bytes=1)
+        return [cache.get(named(f"{number}-{i}"), put_constant(i)).tolist() for i in range(60)]
+
+    with ThreadPoolExecutor(4) as pool:
+        for codes in pool.map(use, range(4)):
+            assert codes == [np.full((5, 3), i).tolist() for i in range(60)]
+    assert not [name for name in files(tmp_path / "codes") if not name.endswith(".h5")]
 
 
 def test_a_temporary_cache_works_and_is_gone_at_the_end():

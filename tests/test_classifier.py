@@ -14,6 +14,7 @@ from stacked import (
     FeedforwardClassifier,
     Masking,
     StackedAutoencoder,
+    StackedError,
     TrainingConfig,
 )
 from stacked.dense import Dense
@@ -130,3 +131,27 @@ def test_fitting_again_goes_on_from_where_it_stood(digits):
     classifier = FeedforwardClassifier((64, 20, 10)).fit(x, y, TrainingConfig(epochs=3))
     first = classifier.history["loss"][-1]
     assert classifier.fit(x, y, TrainingConfig(epochs=1)).history["loss"][0] < first
+
+
+def test_dropout_acts_on_the_codes_of_a_frozen_encoder(digits, stack):
+    x, y, *_ = digits
+    heads = [
+        FeedforwardClassifier.from_stack(stack, 10, freeze=True, dropout=dropout).fit(x, y, TrainingConfig(epochs=1))
+        for dropout in (0.0, 0.5)
+    ]
+    assert not torch.equal(heads[0].layers[-1].weight, heads[1].layers[-1].weight)
+
+
+def test_sigmoid_outputs_that_all_vanish_share_the_probability_equally():
+    classifier = FeedforwardClassifier(ClassifierSettings((3, 4), output="sigmoid"))
+    with torch.no_grad():
+        classifier.layers[0].bias.fill_(-1e6)
+    assert np.array_equal(classifier.predict_proba(np.ones((2, 3))), np.full((2, 4), 0.25))
+
+
+def test_a_transfer_that_does_not_fit_changes_nothing(digits, stack):
+    other = FeedforwardClassifier((64, 40, 30, 10))
+    before = other.outputs(digits[0])
+    with pytest.raises(StackedError, match="layer 2 of the stack"):
+        other.transfer(stack)
+    assert np.array_equal(other.outputs(digits[0]), before)

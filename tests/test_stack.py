@@ -7,8 +7,9 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from joblib import Parallel, delayed
 
-from stacked import CodeCache, Denoising, Masking, Plain, StackedAutoencoder, TrainingConfig
+from stacked import Callback, CodeCache, Denoising, Masking, Plain, StackedAutoencoder, StackedError, TrainingConfig
 from stacked.rows import ScaledRows
 
 TRAINING = TrainingConfig(epochs=2, batch_size=20)
@@ -117,11 +118,8 @@ def test_an_interrupted_fit_leaves_the_earlier_layers_and_no_files(rows, tmp_pat
     class Interrupt(Exception):
         pass
 
-    class Interrupting:
-        def __getattr__(self, name):
-            return lambda training, *_: self.at(training)
-
-        def at(self, training):
+    class Interrupting(Callback):
+        def on_step(self, training, n_rows):
             if training.name.startswith("layer 2"):
                 raise Interrupt
 
@@ -151,3 +149,15 @@ def test_no_warning_on_good_input(rows, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         StackedAutoencoder(LAYERS, TRAINING, cache=tmp_path).fit(rows).encode(rows)
+
+
+def test_fresh_codes_of_a_cache_can_be_sent_to_other_processes(rows, tmp_path):
+    stack = StackedAutoencoder(LAYERS, TRAINING, cache=tmp_path).fit(rows)
+    codes = stack.encode(rows)
+    assert Parallel(n_jobs=2, max_nbytes=10)(delayed(np.sum)(codes) for _ in range(2)) == [np.sum(codes)] * 2
+
+
+def test_rows_that_float32_does_not_hold_are_refused(rows):
+    stack = StackedAutoencoder(LAYERS, TRAINING).fit(rows)
+    with pytest.raises(StackedError, match=r"numbers that float32 holds, received 1e\+39 in row 0, column 0"):
+        stack.encode(np.full((2, 12), 1e39))

@@ -1,5 +1,7 @@
 """The loop: optimisers against torch's, schedules, validation, early stopping, history, numeric trouble."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,10 +11,12 @@ from stacked import (
     LBFGS,
     SGD,
     Adam,
+    Autoencoder,
     Callback,
     CosineDecay,
     Denoising,
     DivergedError,
+    EarlyStopping,
     ExponentialDecay,
     FeedforwardClassifier,
     KLSparsity,
@@ -207,3 +211,63 @@ def test_nothing_of_training_stays_in_the_model(rows):
 def test_plans_that_cannot_work_are_refused_before_any_work(rows, settings, config, message):
     with pytest.raises(StackedError, match=message):
         trained(rows, config, settings)
+
+
+def test_one_early_stopping_serves_one_layer_after_the_other(rows):
+    """It starts anew with every training, so that no layer gets another's weights."""
+    config = TrainingConfig(epochs=4, batch_size=20, optimizer=Adam(0.01))
+    shared = StackedAutoencoder([Plain(7), Plain(7)], config)
+    shared.fit(rows, validation=rows[:30], callbacks=[EarlyStopping(1)])
+    own = StackedAutoencoder([Plain(7), Plain(7)], replace(config, patience=1)).fit(rows, validation=rows[:30])
+    for mine, theirs in zip(shared.layers, own.layers, strict=True):
+        assert_same_weights(mine, theirs, 0)
+
+
+def test_early_stopping_does_not_withdraw_another_s_wish_to_stop(rows):
+    class Stop(Callback):
+        def on_epoch(self, training, record):
+            training.stopping = True
+
+    config = TrainingConfig(epochs=5, batch_size=20, patience=4)
+    assert len(trained(rows, config, callbacks=[Stop()], validation=rows)[1]) == 1
+
+
+def test_a_figure_that_nobody_measures_is_refused(rows):
+    with pytest.raises(
+        StackedError, match="figure: expected one of .*received 'validation_loss'; pass validation rows"
+    ):
+        trained(rows, TrainingConfig(epochs=1, batch_size=20), callbacks=[EarlyStopping(2)])
+
+
+def test_a_last_step_that_diverges_is_noticed(rows):
+    config = TrainingConfig(epochs=1, batch_size=None, optimizer=SGD(1e300))
+    with pytest.raises(DivergedError, match="the weights became infinite in epoch 1"):
+        trained(rows, config, Plain(7, activation="relu", output="linear", weight_decay=1e300))
+
+
+def test_a_diverged_classifier_keeps_its_earlier_weights(rows):
+    labels = (rows[:, 0] > 0.5).astype(int)
+    classifier = FeedforwardClassifier((12, 8, 2)).fit(rows, labels, TrainingConfig(epochs=2))
+    before, history = classifier.outputs(rows), classifier.history
+    with pytest.raises(DivergedError):
+        classifier.fit(rows, labels, TrainingConfig(epochs=3, optimizer=SGD(1e38)))
+    assert np.array_equal(classifier.outputs(rows), before)
+    assert classifier.history is history
+
+
+def test_an_objective_of_a_new_kind_is_what_is_optimised(rows):
+    """A kind that derives from `Autoencoder` says what its objective is, and autograd does the rest."""
+
+    class Shrinking(Autoencoder):
+        def objective(self, batch):
+            return self.encoder.weight.square().sum()
+
+    model = Shrinking(Plain(7), 12, torch.float64)
+    model.draw(Seeded(0).stream("weights"))
+    before, decoder = model.encoder.weight.detach().clone(), model.decoder.weight.detach().clone()
+    streams = Streams.of(Seeded(0), "test", device=torch.device("cpu"))
+    Training(model, TrainingConfig(epochs=1, batch_size=None, optimizer=SGD(0.25)), streams).fit(
+        Examples.all_of(rows)
+    )
+    torch.testing.assert_close(model.encoder.weight, 0.5 * before)
+    assert torch.equal(model.decoder.weight, decoder)

@@ -1,7 +1,8 @@
 """The autoencoder every kind derives from: one hidden layer of codes, `h = f(x W' + b)`, `y = g(h V' + c)`.
 
-A kind changes what is optimised in one of two places: what the encoder is given (`corrupt`), and what is charged
-for the codes (`code_penalty`, and its value for autograd).
+A kind that only changes what the encoder is given (`corrupt`) or what is charged for the codes (`code_penalty`, and
+its value for autograd) is a `DenseAutoencoder` and has its gradients by hand. Any other derives from `Autoencoder`,
+says what its `objective` is, and leaves the rest to autograd.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from stacked.activations import ACTIVATIONS, CODE_ACTIVATIONS, Activation
 from stacked.dense import Dense, TiedDense
 from stacked.errors import check_choice, check_count, check_flag, check_number, mismatch
 from stacked.gradients import Backpropagation
-from stacked.model import Batch, DenseModel
+from stacked.model import Batch, DenseModel, Model
 from stacked.outputs import reconstruction_output
 from stacked.randomness import Stream
 
@@ -74,8 +75,8 @@ class LayerSettings(ABC):
         """The layer for rows of `n_inputs` columns, its weights not yet drawn."""
 
 
-class Autoencoder(DenseModel):
-    """One layer: an encoder, a decoder and an objective.
+class Autoencoder(Model):
+    """One layer: an encoder, a decoder and an objective, its gradients by autograd.
 
     Parameters
     ----------
@@ -96,7 +97,6 @@ class Autoencoder(DenseModel):
             TiedDense(self.encoder) if settings.tied else Dense(settings.n_units, n_inputs, settings.output, dtype)
         )
         self.output = reconstruction_output(settings.output, settings.loss)
-        self.backpropagation = Backpropagation([self.encoder], self.decoder, self.output)
 
     def draw(self, stream: Stream) -> None:
         """Draw the initial weights: the encoder's, then the decoder's."""
@@ -142,3 +142,11 @@ class Autoencoder(DenseModel):
         yield self.encoder.weight
         if isinstance(self.decoder, Dense):
             yield self.decoder.weight
+
+
+class DenseAutoencoder(DenseModel, Autoencoder):
+    """A layer whose objective is that of `Autoencoder`, with its gradients by hand."""
+
+    def __init__(self, settings: LayerSettings, n_inputs: int, dtype: torch.dtype) -> None:
+        super().__init__(settings, n_inputs, dtype)
+        self.backpropagation = Backpropagation([self.encoder], self.decoder, self.output)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stacked.autoencoders.base import Autoencoder, LayerSettings
+from stacked.autoencoders.base import DenseAutoencoder, LayerSettings
 from stacked.corruption import Corruption, Gaussian, Masking, SaltAndPepper
 from stacked.errors import mismatch
 from stacked.randomness import Stream
@@ -40,7 +40,7 @@ class Denoising(LayerSettings):
         return DenoisingAutoencoder(self, n_inputs, dtype)
 
 
-class DenoisingAutoencoder(Autoencoder):
+class DenoisingAutoencoder(DenseAutoencoder):
     """An autoencoder whose encoder sees corrupted rows in training."""
 
     settings: Denoising

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from stacked.autoencoders.base import Autoencoder, LayerSettings
+from stacked.autoencoders.base import DenseAutoencoder, LayerSettings
 
 
 @dataclass(frozen=True)
@@ -15,5 +15,5 @@ class Plain(LayerSettings):
         return PlainAutoencoder(self, n_inputs, dtype)
 
 
-class PlainAutoencoder(Autoencoder):
+class PlainAutoencoder(DenseAutoencoder):
     """An autoencoder without noise or penalty."""

@@ -10,7 +10,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from stacked.autoencoders.base import Autoencoder, LayerSettings
+from stacked.autoencoders.base import DenseAutoencoder, LayerSettings
 from stacked.errors import check_number, mismatch
 from stacked.gradients import CodePenalty
 from stacked.losses import kl_divergence, kl_divergence_slope, l1_norm
@@ -93,7 +93,7 @@ class Sparse(LayerSettings):
         return SparseAutoencoder(self, n_inputs, dtype)
 
 
-class SparseAutoencoder(Autoencoder):
+class SparseAutoencoder(DenseAutoencoder):
     """An autoencoder that is charged for its codes. `mean_activation` is the mean that the last step used."""
 
     settings: Sparse
