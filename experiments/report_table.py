@@ -50,7 +50,7 @@ def print_pairs(console: Console, results: dict[str, Any]) -> None:
         table.add_row(" - ".join(pair["pair"]) + " *", *_difference(pair), style="dim")
     console.print(table)
     console.print("p: Wilcoxon signed-rank test, corrected for the pairs that were tested.")
-    console.print("* seeds where neither run collapsed: a selection, to see what collapses do; not tested.")
+    console.print("* seeds where neither run collapsed: a selection, to see what collapses do; untested.")
 
 
 def _table(title: str, columns: tuple[str, ...]) -> Table:
