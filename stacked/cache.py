@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stacked.cache_entry import Codes, Compute, is_entry, map_entry, open_entry, write_entry
+from stacked.cache_entry import Codes, Compute, check_space, is_entry, map_entry, open_entry, write_entry
 from stacked.errors import check_count
 from stacked.rows import Array
 
@@ -52,6 +52,11 @@ class CodeCache:
         if os.path.lexists(path) and not is_entry(path):
             return _unnamed(codes, compute)
         return self._add(path, codes, compute)
+
+    def check_room(self, n_bytes: int) -> None:
+        """Raise when the disk of the folder, which need not exist yet, has less than `n_bytes` left."""
+        folder = self.folder.absolute()
+        check_space(next(place for place in (folder, *folder.parents) if place.is_dir()), n_bytes)
 
     def size(self) -> int:
         """Bytes that the entries take on disk."""

@@ -104,7 +104,10 @@ class StackedAutoencoder:
             check_plan(layer, config, len(tables[0]), validation is not None, f"layer {number}")
         histories = []
         with self._cache_for_fit() as cache, training_display(progress) as display:
-            display.note(self._disk_note(tables, cache))
+            n_bytes = sum(self.disk_bytes(len(rows)) for rows in tables)
+            cache.check_room(n_bytes)
+            fate = "removed afterwards" if self.cache is None else f"kept within {cache.max_bytes / 1e6:,.0f} MB"
+            display.note(f"codes on disk: {n_bytes / 1e6:,.0f} MB in {cache.folder}, {fate}")
             origins = ("rows", "validation") if self.cache is None else map(fingerprint, tables)
             ascents = [Ascent(rows, cache, origin) for rows, origin in zip(tables, origins, strict=False)]
             for number, layer in enumerate(layers, start=1):
@@ -186,11 +189,6 @@ class StackedAutoencoder:
 
     def _cache_for_fit(self) -> contextlib.AbstractContextManager[CodeCache]:
         return temporary_cache() if self.cache is None else contextlib.nullcontext(self.cache)
-
-    def _disk_note(self, tables: Sequence[Rows], cache: CodeCache) -> str:
-        size = sum(self.disk_bytes(len(rows)) for rows in tables) / 1e6
-        fate = "removed afterwards" if self.cache is None else f"kept within {cache.max_bytes / 1e6:,.0f} MB"
-        return f"codes on disk: {size:,.0f} MB in {cache.folder}, {fate}"
 
     def _up_to(self, depth: int | None) -> list[Autoencoder]:
         if not self.layers:

@@ -161,3 +161,10 @@ def test_rows_that_float32_does_not_hold_are_refused(rows):
     stack = StackedAutoencoder(LAYERS, TRAINING).fit(rows)
     with pytest.raises(StackedError, match=r"numbers that float32 holds, received 1e\+39 in row 0, column 0"):
         stack.encode(np.full((2, 12), 1e39))
+
+
+def test_a_run_that_the_disk_cannot_hold_is_refused_before_any_work():
+    rows = np.broadcast_to(np.float32(0.5), (5 * 10**6, 1))
+    stack = StackedAutoencoder([Plain(10**6), Plain(3)], TRAINING)
+    with pytest.raises(StackedError, match=r"expected 20,000,000 MB left on the disk for codes, received"):
+        stack.fit(rows)
