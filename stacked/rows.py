@@ -107,7 +107,7 @@ def to_array(x: Any, name: str, expected: str) -> Array:
 
 def _as_table(x: Any, name: str) -> Array:
     array = to_array(x, name, "a table of numbers")
-    if array.dtype == object and array.ndim == 0:
+    if array.ndim == 0 and array.dtype.kind not in "fiub":
         remedy = "pass an array: open a file first, turn a sparse matrix into a dense one"
         raise mismatch(name, expected="a table of numbers", received=type(x).__name__, remedy=remedy)
     return array

@@ -74,6 +74,7 @@ ROWS = {
     "complex": (X.astype(complex), "x: expected numbers, received dtype complex128; convert it"),
     "objects": (X.astype(object), "x: expected numbers, received dtype object; convert it"),
     "ragged": ([[1.0, 2.0], [3.0]], "x: expected a table of numbers, received list"),
+    "a path": ("rows.csv", "x: expected a table of numbers, received str; pass an array: open a file first"),
     "nothing": (None, "x: expected a table of numbers, received NoneType; pass an array"),
     "fewer rows than a batch": (
         X[:9],

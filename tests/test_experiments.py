@@ -75,6 +75,7 @@ def test_bad_flags_end_with_2_and_no_traceback(flags, tmp_path):
 
 def test_ctrl_c_keeps_finished_runs_and_the_same_command_goes_on(tmp_path):
     command = [sys.executable, str(COMPARISON), "--out", "out", "--seeds", "2", "--jobs", "1"]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits that it is ignored
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
     runs = tmp_path / "out" / "runs"
     deadline = time.monotonic() + 120
