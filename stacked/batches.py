@@ -91,7 +91,8 @@ class Batches:
     def _read(self, numbers: Tensor) -> Tensor:
         """Rows by their numbers; ascending ones, where rows come in slices."""
         if self._table is not None:
-            room = self._room[: numbers.shape[0]]
+            n = numbers.shape[0]
+            room = self._room if n == self._room.shape[0] else self._room[:n]
             return torch.index_select(self._table, 0, numbers, out=room)
         first, last = int(numbers[0]), int(numbers[-1])
         if last - first > 2 * BLOCK and len(numbers) > 1:  # far apart, so what lies between is not worth reading

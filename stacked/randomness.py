@@ -85,7 +85,8 @@ class HostStream(Stream):
 
     def keep_mask(self, like: Tensor, drop: float) -> Tensor:
         words = self._bits.random_raw(_n_words(like, drop))
-        return _compared(torch.from_numpy(words.view(np.int64)), like, drop)
+        bits = words.view(np.int8 if _n_bits(drop) == 8 else np.int16)[: like.numel()]
+        return _compared(torch.from_numpy(bits), like, drop)
 
 
 class DeviceStream(Stream):
@@ -105,7 +106,9 @@ class DeviceStream(Stream):
 
     def keep_mask(self, like: Tensor, drop: float) -> Tensor:
         words = torch.empty(_n_words(like, drop), dtype=torch.int64, device=like.device)
-        return _compared(words.random_(-(2**63), None, generator=self._generator), like, drop)
+        words.random_(-(2**63), None, generator=self._generator)
+        bits = words.view(torch.int8 if _n_bits(drop) == 8 else torch.int16)[: like.numel()]
+        return _compared(bits, like, drop)
 
 
 def _seed_of(name: str) -> int:
@@ -124,9 +127,7 @@ def _n_words(like: Tensor, drop: float) -> int:
     return -(-like.numel() * _n_bits(drop) // 64)
 
 
-def _compared(words: Tensor, like: Tensor, drop: float) -> Tensor:
+def _compared(bits: Tensor, like: Tensor, drop: float) -> Tensor:
     """Ones where the random bits of an element are not among the lowest share `drop` of their values, else zeros."""
-    bits = _n_bits(drop)
-    mask = torch.empty_like(like)
-    mask.view(-1).copy_(words.view(torch.int8 if bits == 8 else torch.int16)[: like.numel()])
-    return mask.ge_(round(drop * 2**bits) - 2 ** (bits - 1))
+    n_bits = _n_bits(drop)
+    return bits.view(like.shape).to(like.dtype).ge_(round(drop * 2**n_bits) - 2 ** (n_bits - 1))
