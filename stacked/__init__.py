@@ -1,6 +1,17 @@
 """Greedy layer-wise stacked pretraining."""
 
-from stacked.autoencoders import Autoencoder, Denoising, KLSparsity, L1Sparsity, LayerSettings, Plain, Sparse
+from stacked.autoencoders import (
+    Autoencoder,
+    Contractive,
+    Denoising,
+    KLSparsity,
+    L1Sparsity,
+    LayerSettings,
+    Plain,
+    Sparse,
+    TopK,
+    Variational,
+)
 from stacked.cache import CodeCache
 from stacked.callbacks import Callback, EarlyStopping, History
 from stacked.checkpoint import load_classifier, load_stack, save
@@ -22,6 +33,7 @@ __all__ = [
     "Callback",
     "ClassifierSettings",
     "CodeCache",
+    "Contractive",
     "CosineDecay",
     "Denoising",
     "DivergedError",
@@ -41,7 +53,9 @@ __all__ = [
     "StackedAutoencoder",
     "StackedError",
     "StackedWarning",
+    "TopK",
     "TrainingConfig",
+    "Variational",
     "load_classifier",
     "load_idx",
     "load_mnist",

@@ -1,5 +1,7 @@
 """Activation functions with their derivatives, written in terms of the activation `a = f(z)`."""
 
+import dataclasses
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,12 +18,16 @@ class Activation:
     """One activation function.
 
     `apply` is the plain function, for autograd. `apply_` does the same in place. `times_derivative_` multiplies,
-    in place, an error by `f'(z)`, given `a`. `low` and `high` bound the values. `gain` scales the initial weights.
+    in place, an error by `f'(z)`, given `a`. `slope` is `f'(z)` given `a`, and `curvature` the derivative of that by
+    `a`. `low` and `high` bound the values. `gain` scales the initial weights.
     """
 
+    name: str
     apply: Callable[[Tensor], Tensor]
     apply_: Callable[[Tensor], Tensor]
     times_derivative_: Callable[[Tensor, Tensor], Tensor]
+    slope: Callable[[Tensor], Tensor]
+    curvature: Callable[[Tensor], Tensor]
     low: float
     high: float
     gain: float
@@ -70,17 +76,99 @@ def _same_error(error: Tensor, a: Tensor) -> Tensor:
 _INFINITY = float("inf")
 
 ACTIVATIONS = {
-    "sigmoid": Activation(torch.sigmoid, torch.sigmoid_, _sigmoid_derivative_, 0.0, 1.0, 4.0),
-    "relu": Activation(torch.relu, torch.relu_, _relu_derivative_, 0.0, _INFINITY, 2.0**0.5),
-    "tanh": Activation(torch.tanh, torch.tanh_, _tanh_derivative_, -1.0, 1.0, 1.0),
-    "scaled_tanh": Activation(_scaled_tanh, _scaled_tanh_, _scaled_tanh_derivative_, -_SCALE, _SCALE, 1.0),
-    "linear": Activation(_same, _same, _same_error, -_INFINITY, _INFINITY, 1.0),
+    "sigmoid": Activation(
+        name="sigmoid",
+        apply=torch.sigmoid,
+        apply_=torch.sigmoid_,
+        times_derivative_=_sigmoid_derivative_,
+        slope=lambda a: a * (1 - a),
+        curvature=lambda a: 1 - 2 * a,
+        low=0.0,
+        high=1.0,
+        gain=4.0,
+    ),
+    "relu": Activation(
+        name="relu",
+        apply=torch.relu,
+        apply_=torch.relu_,
+        times_derivative_=_relu_derivative_,
+        slope=lambda a: (a > 0).to(a.dtype),
+        curvature=torch.zeros_like,
+        low=0.0,
+        high=_INFINITY,
+        gain=2.0**0.5,
+    ),
+    "tanh": Activation(
+        name="tanh",
+        apply=torch.tanh,
+        apply_=torch.tanh_,
+        times_derivative_=_tanh_derivative_,
+        slope=lambda a: 1 - a * a,
+        curvature=lambda a: -2 * a,
+        low=-1.0,
+        high=1.0,
+        gain=1.0,
+    ),
+    "scaled_tanh": Activation(
+        name="scaled_tanh",
+        apply=_scaled_tanh,
+        apply_=_scaled_tanh_,
+        times_derivative_=_scaled_tanh_derivative_,
+        slope=lambda a: _SLOPE * (_SCALE - a * a / _SCALE),
+        curvature=lambda a: -2 * _SLOPE / _SCALE * a,
+        low=-_SCALE,
+        high=_SCALE,
+        gain=1.0,
+    ),
+    "linear": Activation(
+        name="linear",
+        apply=_same,
+        apply_=_same,
+        times_derivative_=_same_error,
+        slope=torch.ones_like,
+        curvature=torch.zeros_like,
+        low=-_INFINITY,
+        high=_INFINITY,
+        gain=1.0,
+    ),
 }
 
 CODE_ACTIVATIONS = ("sigmoid", "relu", "tanh", "scaled_tanh")
 
+TOP_K_ACTIVATIONS = ("sigmoid", "relu")
+"""Those that are 0 with a derivative of 0 where a unit is silenced."""
+
+
+def top_k(name: str, k: int) -> Activation:
+    """`f(z)` for the `k` largest units of each row, 0 for the others; Makhzani and Frey (2014).
+
+    Of equal units any may be kept. The derivative is that of `f`, which is 0 where `a` is 0.
+    """
+    check_choice("activation", name, TOP_K_ACTIVATIONS)
+    below = ACTIVATIONS[name]
+
+    def largest(a: Tensor) -> Tensor:
+        kept = a.topk(min(k, a.shape[-1]), dim=-1, sorted=False)
+        return torch.zeros_like(a).scatter(-1, kept.indices, kept.values)
+
+    return dataclasses.replace(
+        below,
+        name=f"{name}_top_{k}",
+        apply=lambda z: largest(below.apply(z)),
+        apply_=lambda z: z.copy_(largest(below.apply_(z))),
+    )
+
 
 def activation_named(name: str) -> Activation:
-    """The activation called `name`; StackedError when there is none."""
+    """The activation called `name`, such as "relu", or "relu_top_8" for `top_k("relu", 8)`.
+
+    Raises
+    ------
+    StackedError
+        When there is none.
+    """
+    parts = re.fullmatch(r"(\w+)_top_([1-9]\d{0,8})", name) if isinstance(name, str) else None
+    if parts is not None:
+        return top_k(parts[1], int(parts[2]))
     check_choice("activation", name, ACTIVATIONS)
     return ACTIVATIONS[name]

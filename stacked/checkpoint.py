@@ -70,6 +70,7 @@ def load_stack(
         stack.layers = stack.bare_layers(description["n_inputs"])
         nn.ModuleList(stack.layers).load_state_dict(tensors)
         stack.histories = [_history(records) for records in description["histories"]]
+        stack.fine_tuning = _history(description["fine_tuning"])
         if len(stack.histories) != len(stack.layers):
             raise StackedError(f"expected {len(stack.layers)} histories, received {len(stack.histories)}")
     return stack
@@ -108,6 +109,7 @@ def _described_stack(stack: StackedAutoencoder) -> dict[str, Any]:
         "layers": to_json(stack.settings),
         "training": to_json(stack.training),
         "histories": [history.records for history in stack.histories],
+        "fine_tuning": stack.fine_tuning.records,
     }
 
 

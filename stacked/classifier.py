@@ -1,6 +1,5 @@
 """The feedforward classifier: transfer the encoders of a stack, add an output layer, fine-tune with labels."""
 
-import copy
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -21,7 +20,7 @@ from stacked.progress import training_display
 from stacked.randomness import Randomness, randomness_of
 from stacked.rows import Array, Rows, as_rows, map_rows, value_range
 from stacked.stack import StackedAutoencoder
-from stacked.training import Streams, Training
+from stacked.training import Streams, Training, restored_unless_finished
 from stacked.training_config import TrainingConfig, check_plan
 
 
@@ -93,8 +92,9 @@ class FeedforwardClassifier:
         **settings
             Fields of `ClassifierSettings` other than sizes and activations.
         """
-        sizes = (stack.n_inputs, *(layer.settings.n_units for layer in stack.layers), n_classes)
-        activations = tuple(layer.settings.activation for layer in stack.layers)
+        hidden = stack.encoder_layers
+        sizes = (stack.n_inputs, *(len(layer.bias) for layer in hidden), n_classes)
+        activations = tuple(layer.activation.name for layer in hidden)
         made = ClassifierSettings(sizes, activations, **settings)
         classifier = cls(made, seed=seed, dtype=str(numpy_dtype(stack.dtype)), device=stack.device)
         return classifier.transfer(stack, freeze=freeze)
@@ -107,16 +107,16 @@ class FeedforwardClassifier:
         StackedError
             When a layer differs from the one it would replace in size or activation.
         """
-        pairs = list(zip(self._hidden_for(stack), stack.layers, strict=True))
-        for number, (own, layer) in enumerate(pairs, start=1):
-            theirs = f"{tuple(layer.encoder.weight.shape)} {layer.settings.activation}"
-            mine = f"{tuple(own.weight.shape)} {self.settings.activations[number - 1]}"
-            if mine != theirs:
+        theirs = stack.encoder_layers
+        own = self._hidden_for(theirs)
+        for number, (mine, layer) in enumerate(zip(own, theirs, strict=True), start=1):
+            if _described(mine) != _described(layer):
                 remedy = "make the classifier with the sizes and activations of the stack"
-                raise mismatch(f"layer {number} of the stack", expected=mine, received=theirs, remedy=remedy)
-        for own, layer in pairs:
-            own.load_state_dict(layer.encoder.state_dict())
-        self.n_frozen = len(stack.layers) if freeze else 0
+                name = f"encoder layer {number} of the stack"
+                raise mismatch(name, expected=_described(mine), received=_described(layer), remedy=remedy)
+        for mine, layer in zip(own, theirs, strict=True):
+            mine.load_state_dict(layer.state_dict())
+        self.n_frozen = len(theirs) if freeze else 0
         return self
 
     def fit(
@@ -158,14 +158,9 @@ class FeedforwardClassifier:
         check_plan(head, training, len(tables[0].rows), validation is not None, "the classifier")
         streams = Streams.of(self.randomness, "fine-tuning", device=self.device)
         name = "classifier " + "-".join(map(str, self.settings.sizes))
-        before = copy.deepcopy(head.state_dict())
-        try:
-            with training_display(progress) as display:
-                run = Training(head, training, streams, [display, *callbacks], name)
-                self.history = run.fit(*map(self._above_frozen, tables))
-        except BaseException:
-            head.load_state_dict(before)  # what is half-trained, or not finite, serves nobody
-            raise
+        with restored_unless_finished(head), training_display(progress) as display:
+            run = Training(head, training, streams, [display, *callbacks], name)
+            self.history = run.fit(*map(self._above_frozen, tables))
         return self
 
     def predict_proba(self, x: Any) -> Array:
@@ -208,15 +203,12 @@ class FeedforwardClassifier:
         hidden = self.layers[: depth or n_hidden]
         return self._map(torch.nn.Sequential(*hidden), self._rows(x, "x"), len(hidden[-1].bias))
 
-    def _hidden_for(self, stack: StackedAutoencoder) -> list[Dense]:
+    def _hidden_for(self, theirs: Sequence[Dense]) -> list[Dense]:
         hidden = self.layers[:-1]
-        if not 0 < len(stack.layers) <= len(hidden):
-            expected, remedy = (
-                f"1 to {len(hidden)} trained layers",
-                "fit the stack first, or make a deeper classifier",
-            )
-            raise mismatch("stack", expected=expected, received=f"{len(stack.layers)}", remedy=remedy)
-        return hidden[: len(stack.layers)]
+        if len(theirs) > len(hidden):
+            expected, remedy = f"at most {len(hidden)} encoder layers", "make a deeper classifier"
+            raise mismatch("stack", expected=expected, received=f"{len(theirs)}", remedy=remedy)
+        return hidden[: len(theirs)]
 
     def _network(self, above: int) -> Network:
         """The layers above the lowest so many, as a model."""
@@ -261,3 +253,7 @@ def bare_layers(settings: ClassifierSettings, dtype: torch.dtype) -> list[Dense]
     activations = (*settings.activations, settings.output_activation)
     pairs = zip(pairwise(settings.sizes), activations, strict=True)
     return [Dense(n_inputs, n_units, activation, dtype) for (n_inputs, n_units), activation in pairs]
+
+
+def _described(layer: Dense) -> str:
+    return f"{tuple(layer.weight.shape)} {layer.activation.name}"

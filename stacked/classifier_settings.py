@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from stacked.activations import CODE_ACTIVATIONS
+from stacked.activations import activation_named
 from stacked.errors import check_choice, check_count, check_flag, check_number, mismatch
 
 
@@ -15,7 +15,8 @@ class ClassifierSettings:
     sizes : tuple of int
         Units of every layer from the inputs to the classes, such as (784, 100, 100, 10).
     activations : tuple of str
-        Activation of each hidden layer; empty for sigmoid throughout.
+        Activation of each hidden layer, "sigmoid", "relu", "tanh", "scaled_tanh", "linear", or for instance
+        "relu_top_8" (`activations.top_k`); empty for sigmoid throughout.
     output : {"softmax", "sigmoid"}
         Softmax with cross-entropy, or sigmoid with squared error (the classic recipe).
     dropout : float
@@ -47,7 +48,7 @@ class ClassifierSettings:
             expected, remedy = f"{n_hidden}, one a hidden layer", "leave them out for sigmoid throughout"
             raise mismatch("activations", expected=expected, received=repr(self.activations), remedy=remedy)
         for activation in self.activations:
-            check_choice("activations", activation, CODE_ACTIVATIONS)
+            activation_named(activation)
         check_choice("output", self.output, ("softmax", "sigmoid"))
         check_number("dropout", self.dropout, 0, 0.99)
         check_number("weight_decay", self.weight_decay, 0)

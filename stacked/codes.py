@@ -72,8 +72,8 @@ class Ascent:
 
 
 def _dtype(layers: Sequence[Autoencoder]) -> np.dtype[np.generic]:
-    return numpy_dtype(layers[0].encoder.weight.dtype)
+    return numpy_dtype(layers[0].encoder_layers[0].weight.dtype)
 
 
 def _device(layers: Sequence[Autoencoder]) -> torch.device:
-    return layers[0].encoder.weight.device
+    return layers[0].encoder_layers[0].weight.device

@@ -12,8 +12,6 @@ from stacked.randomness import Stream
 class Dense(nn.Module):
     """A dense layer with weights of shape `(n_units, n_inputs)`; zero until drawn."""
 
-    shares_weight = False
-
     def __init__(self, n_inputs: int, n_units: int, activation: str, dtype: torch.dtype) -> None:
         super().__init__()
         self.activation = activation_named(activation)
@@ -41,20 +39,29 @@ class Dense(nn.Module):
             stream.uniform_(self.weight, -limit, limit)
 
     @property
+    def weight_owner(self) -> "Dense":
+        """The layer whose parameter the weights are: this one."""
+        return self
+
+    @property
     def weight_gradient(self) -> Tensor | None:
         """The gradient of the weights, in their shape."""
         return self.weight.grad
 
 
 class TiedDense(nn.Module):
-    """A decoder whose weights are the transpose of its encoder's; only the bias is its own."""
+    """A decoding layer whose weights are the transpose of its encoder's; only the bias is its own."""
 
-    shares_weight = True
-
-    def __init__(self, encoder: Dense) -> None:
+    def __init__(self, encoder: Dense, activation: str) -> None:
         super().__init__()
         self._encoder = (encoder,)  # a tuple hides it from torch, which would list its parameters twice
+        self.activation = activation_named(activation)
         self.bias = nn.Parameter(encoder.weight.new_zeros(encoder.weight.shape[1]))
+
+    @property
+    def weight_owner(self) -> Dense:
+        """The layer whose parameter the weights are: the encoder."""
+        return self._encoder[0]
 
     @property
     def weight(self) -> Tensor:
@@ -67,8 +74,12 @@ class TiedDense(nn.Module):
         gradient = self._encoder[0].weight.grad
         return None if gradient is None else gradient.t()
 
+    def forward(self, codes: Tensor) -> Tensor:
+        """Activations, shape `(n, n_inputs)`, of codes of shape `(n, n_units)`."""
+        return self.activation.apply(self.logits(codes))
+
     def logits(self, codes: Tensor) -> Tensor:
-        """The weighted sums before the output function."""
+        """The weighted sums before the activation function."""
         return torch.addmm(self.bias, codes, self.weight.t())
 
     def draw(self, stream: Stream, *, random_bias: bool) -> None:

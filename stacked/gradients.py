@@ -47,7 +47,7 @@ class Backpropagation:
 
     Parameters
     ----------
-    hidden : sequence of Dense
+    hidden : sequence of Dense or TiedDense
         The layers below the last, bottom first.
     last : Dense or TiedDense
         The output layer, of which only the weighted sums are used.
@@ -55,8 +55,11 @@ class Backpropagation:
         The output function and the loss.
     """
 
-    def __init__(self, hidden: Sequence[Dense], last: Dense | TiedDense, output: Output) -> None:
+    def __init__(self, hidden: Sequence[Dense | TiedDense], last: Dense | TiedDense, output: Output) -> None:
         self._hidden, self._last, self._output = tuple(hidden), last, output
+        owners = [layer.weight_owner for layer in (*hidden, last)]
+        # Gradients come from the top down: what a layer above shares has been decayed when its turn comes.
+        self._decayed = [owner in owners[k + 1 :] for k, owner in enumerate(owners)]
         self._spaces: dict[tuple[int, torch.dtype, torch.device], _WorkSpace] = {}
 
     def accumulate(
@@ -117,7 +120,7 @@ class Backpropagation:
         extra: Tensor | None,
     ) -> None:
         """Carry the errors of the last layer down to the first, adding each layer's gradient on the way."""
-        above: Dense | TiedDense = self._last
+        above = self._last
         _add(above, space.transposed_deltas[-1], units[-1], how, space)
         for k, layer in reversed(list(enumerate(self._hidden))):
             delta = torch.mm(space.deltas[k + 1], above.weight, out=space.deltas[k])
@@ -126,8 +129,7 @@ class Backpropagation:
             if masks:
                 delta.mul_(masks[k])
             layer.activation.times_derivative_(delta, space.units[k])
-            # A tied decoder came first and has decayed the shared gradient already.
-            _add(layer, space.transposed_deltas[k], units[k], how, space, decayed=above.shares_weight)
+            _add(layer, space.transposed_deltas[k], units[k], how, space, decayed=self._decayed[k])
             above = layer
 
     def _space_for(self, inputs: Tensor) -> _WorkSpace:

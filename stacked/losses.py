@@ -4,6 +4,8 @@ Reconstruction losses are summed over the units of a row and averaged over the r
 the same for every batch size. `n` is the number of rows.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -46,3 +48,41 @@ def kl_divergence_slope(mean: Tensor, target: float) -> Tensor:
 def l1_norm(codes: Tensor) -> Tensor:
     """1/n sum |code|. Shape of codes `(n, n_units)`; a scalar."""
     return codes.abs().sum() / codes.shape[0]
+
+
+def jacobian_norm_squared(slopes: Tensor, weight: Tensor) -> Tensor:
+    """1/n sum ||J||_F^2 = 1/n sum_j f'(z_j)^2 ||W_j||^2 of the encoders' Jacobians J = diag(f'(z)) W.
+
+    Rifai, Vincent, Muller, Glorot and Bengio, "Contractive auto-encoders" (2011), equation 6. `slopes`, shape
+    `(n, n_units)`, holds f'(z); `weight` has shape `(n_units, n_inputs)`.
+    """
+    return (slopes.square() @ weight.square().sum(dim=1)).mean()
+
+
+def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(mean, exp(log_variance)) || N(0, 1)) of every row, in nats: 1/2 sum [m^2 + v - 1 - log v]. Shape `(n,)`.
+
+    Kingma and Welling, "Auto-encoding variational Bayes" (2014), appendix B.
+    """
+    return (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1) / 2
+
+
+def bernoulli_log_likelihood(logits: Tensor, target: Tensor) -> Tensor:
+    """sum [t log s(z) + (1-t) log(1 - s(z))] of every row, in nats. Shape `(n,)`."""
+    return (target * logits - F.softplus(logits, threshold=40)).sum(dim=1)
+
+
+def gaussian_log_likelihood(mean: Tensor, target: Tensor, log_deviation: Tensor) -> Tensor:
+    """sum log N(target; mean, exp(log_deviation)^2) of every row, in nats; one deviation for all. Shape `(n,)`."""
+    scaled = ((target - mean) * (-log_deviation).exp()).square().sum(dim=1)
+    return -scaled / 2 - target.shape[1] * (log_deviation + math.log(2 * math.pi) / 2)
+
+
+def unexplained_variance(output: Tensor, target: Tensor) -> Tensor:
+    """sum (output - target)^2 / sum (target - column mean)^2: the share of the variance that is missed. A scalar.
+
+    1 for an output that is the mean row; 0 where the rows are all alike, and so have no variance.
+    """
+    variance = (target - target.mean(dim=0)).square().sum()
+    missed = (output - target).square().sum()
+    return torch.where(variance > 0, missed / variance, torch.zeros_like(variance))

@@ -14,12 +14,13 @@ from stacked.randomness import Stream
 class Batch(NamedTuple):
     """One minibatch with all that is random about it.
 
-    `inputs` (n, n_inputs), maybe corrupted; `target` (n, n_outputs), clean; `masks`, dropout factors by layer.
+    `inputs` (n, n_inputs), maybe corrupted; `target` (n, n_outputs), clean; `draws`, what else a model draws: the
+    dropout factors of a classifier by layer, the normal numbers of a variational layer.
     """
 
     inputs: Tensor
     target: Tensor
-    masks: tuple[Tensor, ...] = ()
+    draws: tuple[Tensor, ...] = ()
 
 
 class Model(nn.Module, ABC):
@@ -30,10 +31,12 @@ class Model(nn.Module, ABC):
     """
 
     weight_decay: float = 0.0
-    repeatable: bool = True
-    """Whether the objective of one batch may be evaluated more than once, as a line search does."""
+    steps_once: str = ""
+    """Why each batch must be evaluated exactly once, which a line search does not do; empty where it need not."""
     selection_figure: str = "validation_loss"
     """The figure by which early stopping picks weights."""
+    sample_size: int = 0
+    """How many training rows `inspect` and `revive` are to be given after every epoch; 0 for neither."""
 
     @abstractmethod
     def prepare(self, x: Tensor, labels: Tensor | None, noise: Stream | None) -> Batch:
@@ -60,6 +63,19 @@ class Model(nn.Module, ABC):
             value = self.objective(batch)
             accumulate_by_autograd(value, self.trainable(), how)
         return value.detach()
+
+    def advance(self, epochs: float) -> None:
+        """Told before every step how many epochs have passed, in fractions; for what changes as training goes on."""
+
+    def constrain(self) -> None:
+        """Called after every step, to put weights back where they must lie."""
+
+    def inspect(self, sample: Tensor) -> dict[str, Tensor]:
+        """Figures for the record of an epoch, measured on a random sample of clean training rows."""
+        return {}
+
+    def revive(self, sample: Tensor, noise: Stream) -> None:
+        """Called between epochs, to give dead units another life."""
 
     def release(self) -> None:
         """Drop what only training needs."""
@@ -89,7 +105,7 @@ class DenseModel(Model):
 
     def accumulate_gradients(self, batch: Batch, how: Accumulation) -> Tensor:
         value = self.backpropagation.accumulate(
-            batch.inputs, batch.target, how, masks=batch.masks, penalty=self.code_penalty()
+            batch.inputs, batch.target, how, masks=batch.draws, penalty=self.code_penalty()
         )
         if self.weight_decay == 0:
             return value

@@ -61,7 +61,7 @@ class Network(DenseModel):
         return noise.keep_mask(like, self.dropout).div_(1 - self.dropout)
 
     def objective(self, batch: Batch) -> Tensor:
-        return self.output.loss(self.logits(batch.inputs, batch.masks), batch.target) + self.decay_value()
+        return self.output.loss(self.logits(batch.inputs, batch.draws), batch.target) + self.decay_value()
 
     def figures(self, x: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
         batch = self.prepare(x, labels, None)

@@ -16,6 +16,7 @@ from stacked.autoencoders import Autoencoder, LayerSettings
 from stacked.cache import CodeCache, temporary_cache
 from stacked.callbacks import Callback, History, check_callbacks
 from stacked.codes import Ascent, cached_codes, code_key, encode_rows
+from stacked.dense import Dense
 from stacked.devices import device_named, dtype_named, numpy_dtype
 from stacked.errors import StackedError, check_count, mismatch
 from stacked.examples import Examples
@@ -23,8 +24,9 @@ from stacked.progress import training_display
 from stacked.randomness import Randomness, randomness_of
 from stacked.rows import Array, Rows, as_rows, fingerprint, map_rows, value_range
 from stacked.stack_checks import check_layers, check_ranges
-from stacked.training import Streams, Training
+from stacked.training import Streams, Training, restored_unless_finished
 from stacked.training_config import TrainingConfig, check_plan
+from stacked.unrolled import Unrolled
 
 
 class StackedAutoencoder:
@@ -33,7 +35,7 @@ class StackedAutoencoder:
     Parameters
     ----------
     layers : sequence of LayerSettings
-        `Plain`, `Denoising` or `Sparse`, bottom first, in any mix.
+        `Plain`, `Denoising`, `Sparse`, `Contractive` or `Variational`, bottom first, in any mix.
     training : TrainingConfig or sequence of TrainingConfig
         How each layer is trained; one for all, or one a layer.
     seed : int or Randomness
@@ -49,9 +51,11 @@ class StackedAutoencoder:
     Attributes
     ----------
     layers : list of Autoencoder
-        The trained layers, bottom first; empty before `fit`.
+        The layers, bottom first; empty before `fit` or `draw`.
     histories : list of History
         The training record of each layer.
+    fine_tuning : History
+        The record of `fine_tune`.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class StackedAutoencoder:
         self.cache = cache if cache is None or isinstance(cache, CodeCache) else CodeCache(cache)
         self.layers: list[Autoencoder] = []
         self.histories: list[History] = []
+        self.fine_tuning = History()
 
     def fit(
         self,
@@ -116,7 +121,52 @@ class StackedAutoencoder:
                 if layer is not layers[-1]:
                     for ascent in ascents:
                         ascent.climb(layer)
-        self.layers, self.histories = layers, histories
+        self.layers, self.histories, self.fine_tuning = layers, histories, History()
+        return self
+
+    def draw(self, n_inputs: int) -> "StackedAutoencoder":
+        """Give every layer its random initial weights, for rows of `n_inputs` columns, in place of training them."""
+        check_count("n_inputs", n_inputs)
+        self.layers = self._drawn_layers(n_inputs)
+        self.histories, self.fine_tuning = [History() for _ in self.layers], History()
+        return self
+
+    def fine_tune(
+        self,
+        x: Any,
+        training: TrainingConfig | None = None,
+        *,
+        validation: Any = None,
+        callbacks: Sequence[Callback] = (),
+        progress: bool | None = None,
+    ) -> "StackedAutoencoder":
+        """Train all layers together, as one deep autoencoder, on the reconstruction of clean rows.
+
+        After `fit` this is the unrolled fine-tuning of Hinton and Salakhutdinov (2006); after `draw`, the training of
+        a deep autoencoder from random weights. Noise, penalties and constraints of the layers play no part.
+
+        Parameters
+        ----------
+        x, validation, callbacks, progress
+            As for `fit`.
+        training : TrainingConfig, optional
+            How it is trained; its defaults otherwise.
+
+        Raises
+        ------
+        StackedError
+            Before any work is done, when the rows do not suit the layers; later, when the loss is no longer finite.
+            The layers are then as they were.
+        """
+        config = TrainingConfig() if training is None else training
+        check_callbacks(callbacks)
+        tables = self._checked(x, validation, self.n_inputs)
+        model = Unrolled(self.layers)
+        check_plan(model, config, len(tables[0]), validation is not None, "the deep autoencoder")
+        streams = Streams.of(self.randomness, "deep", device=self.device)
+        with restored_unless_finished(model), training_display(progress) as display:
+            run = Training(model, config, streams, [display, *callbacks], "deep autoencoder")
+            self.fine_tuning = run.fit(*map(Examples.all_of, tables))
         return self
 
     def encode(self, x: Any, depth: int | None = None) -> Array:
@@ -153,16 +203,21 @@ class StackedAutoencoder:
     @property
     def n_inputs(self) -> int:
         """Columns of the rows that the stack was trained on."""
-        return self._up_to(None)[0].encoder.weight.shape[1]
+        return self._up_to(None)[0].n_inputs
+
+    @property
+    def encoder_layers(self) -> list[Dense]:
+        """The dense layers from the rows to the codes, bottom first: one of each layer, two of a variational one."""
+        return [dense for layer in self._up_to(None) for dense in layer.encoder_layers]
 
     def disk_bytes(self, n_rows: int) -> int:
         """Bytes of codes that `fit` writes for so many rows: those of every layer but the last, which none reads."""
         width = sum(settings.n_units for settings in self.settings[:-1])
         return n_rows * width * self.dtype.itemsize
 
-    def _checked(self, x: Any, validation: Any) -> list[Rows]:
+    def _checked(self, x: Any, validation: Any, n_inputs: int | None = None) -> list[Rows]:
         """The tables of rows, fit to be trained on: `x`, and the validation rows if there are any."""
-        tables = [as_rows(x, "x")]
+        tables = [as_rows(x, "x", n_inputs)]
         if validation is not None:
             tables.append(as_rows(validation, "validation", tables[0].shape[1]))
         for rows, name in zip(tables, ("x", "validation"), strict=False):
@@ -173,7 +228,8 @@ class StackedAutoencoder:
         """Layers for rows of `n_inputs` columns, their weights not yet drawn."""
         widths = [n_inputs, *(settings.n_units for settings in self.settings)]
         layers = [settings.build(width, self.dtype) for settings, width in zip(self.settings, widths, strict=False)]
-        return layers if layers[0].encoder.weight.is_meta else [layer.to(self.device) for layer in layers]
+        is_meta = layers[0].encoder_layers[0].weight.is_meta
+        return layers if is_meta else [layer.to(self.device) for layer in layers]
 
     def _drawn_layers(self, n_inputs: int) -> list[Autoencoder]:
         layers = self.bare_layers(n_inputs)
@@ -183,8 +239,8 @@ class StackedAutoencoder:
 
     def _training(self, number: int, layer: Autoencoder, callbacks: Sequence[Callback]) -> Training:
         streams = Streams.of(self.randomness, "layer", number, device=self.device)
-        n_units, n_inputs = layer.encoder.weight.shape
-        name = f"layer {number}: {type(layer.settings).__name__.lower()} {n_inputs}-{n_units}"
+        kind = type(layer.settings).__name__.lower()
+        name = f"layer {number}: {kind} {layer.n_inputs}-{layer.settings.n_units}"
         return Training(layer, self.training[number - 1], streams, callbacks, name)
 
     def _cache_for_fit(self) -> contextlib.AbstractContextManager[CodeCache]:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from stacked.autoencoders import LayerSettings
+from stacked.autoencoders import KINDS, LayerSettings
 from stacked.errors import StackedWarning, mismatch
 from stacked.rows import Rows
 from stacked.training_config import TrainingConfig
@@ -21,7 +21,8 @@ def check_layers(
     if isinstance(layers, LayerSettings):
         layers = [layers]
     if not isinstance(layers, Sequence) or not layers or not all(isinstance(one, LayerSettings) for one in layers):
-        expected, remedy = "a list of Plain, Denoising or Sparse", "pass for instance [Denoising(100), Denoising(50)]"
+        kinds = ", ".join(kind.__name__ for kind in KINDS)
+        expected, remedy = f"a list of layers ({kinds})", "pass for instance [Denoising(100), Denoising(50)]"
         raise mismatch("layers", expected=expected, received=repr(layers), remedy=remedy)
     configs = [training] * len(layers) if isinstance(training, TrainingConfig) else training
     listed = isinstance(configs, Sequence) and all(isinstance(config, TrainingConfig) for config in configs)
@@ -38,7 +39,7 @@ def check_ranges(layers: Sequence[LayerSettings], rows: Rows, bounds: tuple[floa
     _check_range(1, layers[0], "rows", bounds, remedy, refuse=whole_numbers)
     for number, (below, layer) in enumerate(pairwise(layers), start=2):
         remedy = f"set output='linear' in layer {number}, or activation='sigmoid' in layer {number - 1}"
-        codes = f"the {below.activation} codes of layer {number - 1}"
+        codes = f"the {below.code_activation} codes of layer {number - 1}"
         _check_range(number, layer, codes, (below.codes.low, below.codes.high), remedy)
 
 

@@ -4,9 +4,11 @@ It draws minibatches, asks the optimiser for steps and keeps the books. What is 
 what is observed the callbacks'.
 """
 
+import contextlib
+import copy
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -84,6 +86,7 @@ class Training:
         if config.patience is not None:
             self._callbacks.append(EarlyStopping(config.patience, model.selection_figure))
         self._loss_sum, self._rows_seen = torch.zeros(()), 0
+        self._sample: list[Tensor] = []
 
     @property
     def mean_loss(self) -> float:
@@ -113,11 +116,13 @@ class Training:
     def _epoch(self, batches: Batches, held_out: Batches | None, optimizer: Optimizer) -> None:
         began, epoch = time.perf_counter(), len(self.history)
         schedule = self.config.schedule
+        self.model.train()
         factor = 1.0 if schedule is None else schedule.at(epoch, self.config.epochs)
         self._loss_sum, self._rows_seen = next(self.model.parameters()).new_zeros(()), 0
         for x, labels in batches.shuffled(self.streams.shuffle):
             self._step(x, labels, optimizer, factor)
         seconds = time.perf_counter() - began
+        self.model.eval()
         record: Record = {
             "epoch": epoch + 1,
             "loss": self.mean_loss,
@@ -128,17 +133,34 @@ class Training:
         self._check_finite(record)
         if held_out is not None:
             record.update(measure(self.model, held_out))
+        sample = self._inspect(record)
         for callback in self._callbacks:
             callback.on_epoch(self, record)
+        if sample is not None and len(self.history) < self.config.epochs and not self.stopping:
+            self.model.revive(sample, self.streams.noise)
 
     def _step(self, x: Tensor, labels: Tensor | None, optimizer: Optimizer, factor: float) -> None:
+        self.model.advance(len(self.history) + self._rows_seen / self.n_rows)
+        missing = self.model.sample_size - sum(map(len, self._sample))
+        if missing > 0:
+            self._sample.append(x[:missing].clone())
         batch = self.model.prepare(x, labels, self.streams.noise)
         value = optimizer.step(partial(self.model.accumulate_gradients, batch), factor)
         n_rows = x.shape[0]
+        self.model.constrain()
         self._loss_sum.add_(value, alpha=n_rows)
         self._rows_seen += n_rows
         for callback in self._callbacks:
             callback.on_step(self, n_rows)
+
+    def _inspect(self, record: Record) -> Tensor | None:
+        """Look at the model on the first rows of the first epoch, whose order was random; the rows, if there are."""
+        if not self._sample:
+            return None
+        sample = torch.cat(self._sample)
+        self._sample = [sample]
+        record.update({name: float(figure) for name, figure in self.model.inspect(sample).items()})
+        return sample
 
     def _batches(self, examples: Examples, size: int) -> Batches:
         weight = next(self.model.parameters())
@@ -164,3 +186,14 @@ def measure(model: Model, batches: Batches) -> Record:
         for name, value in model.figures(x, labels).items():
             sums[name] = sums.get(name, 0.0) + float(value) * len(x)
     return {f"validation_{name}": total / n_rows for name, total in sums.items()}
+
+
+@contextlib.contextmanager
+def restored_unless_finished(model: Model) -> Iterator[None]:
+    """Give a model its weights back when its training is broken off: what is half-trained serves nobody."""
+    before = copy.deepcopy(model.state_dict())
+    try:
+        yield
+    except BaseException:
+        model.load_state_dict(before)
+        raise

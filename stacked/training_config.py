@@ -73,6 +73,6 @@ def check_plan(model: Model, config: TrainingConfig, n_rows: int, has_validation
     if config.patience is not None and not has_validation and aside == 0:
         expected, remedy = "validation rows", "set validation_fraction, or pass validation rows"
         raise mismatch("patience", expected=expected, received="none", remedy=remedy)
-    if isinstance(config.optimizer, LBFGS) and not model.repeatable:
-        expected = f"an optimiser that evaluates each batch of {name} once, for its running mean"
-        raise mismatch("optimizer", expected=expected, received="LBFGS", remedy="use memory=0, or SGD or Adam")
+    if isinstance(config.optimizer, LBFGS) and model.steps_once:
+        expected = f"one that evaluates each batch of {name} once, for its {model.steps_once}"
+        raise mismatch("optimizer", expected=expected, received="LBFGS", remedy="use SGD or Adam, or do without it")

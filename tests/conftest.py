@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 import torch
 
-from stacked import Denoising, Gaussian, KLSparsity, L1Sparsity, Masking, Plain, SaltAndPepper, Sparse
+from stacked import (
+    Contractive,
+    Denoising,
+    Gaussian,
+    KLSparsity,
+    L1Sparsity,
+    Masking,
+    Plain,
+    SaltAndPepper,
+    Sparse,
+    TopK,
+    Variational,
+)
 from stacked.autoencoders import LayerSettings
 
 KINDS: dict[str, LayerSettings] = {
@@ -19,6 +31,16 @@ KINDS: dict[str, LayerSettings] = {
     "denoising-salt": Denoising(7, corruption=SaltAndPepper(0.2), loss="cross_entropy", tied=True),
     "sparse-kl": Sparse(7, penalty=KLSparsity(0.3, target=0.1)),
     "sparse-kl-running": Sparse(7, penalty=KLSparsity(0.3, target=0.1, memory=0.9, initial_mean=0.5)),
+    "sparse-l1-unit-norm": Sparse(7, penalty=L1Sparsity(0.02), activation="relu", unit_norm=True, revive=True),
+    "sparse-top-k": Sparse(7, penalty=TopK(2, initial_k=5, annealing=1.5), activation="relu", revive=True),
+    "sparse-top-k-sigmoid-tied": Sparse(7, penalty=TopK(3), tied=True, unit_norm=True),
+    "contractive": Contractive(7, weight=0.3),
+    "contractive-tied-tanh": Contractive(7, weight=0.2, activation="tanh", output="linear", tied=True),
+    "contractive-scaled-tanh": Contractive(7, weight=0.1, activation="scaled_tanh", weight_decay=0.01),
+    "variational": Variational(3, hidden=7),
+    "variational-gaussian": Variational(
+        3, hidden=7, output="linear", activation="tanh", warm_up=1.5, weight_decay=0.01
+    ),
     "sparse-l1": Sparse(7, penalty=L1Sparsity(0.05), activation="tanh", output="linear", weight_decay=0.01),
 }
 

@@ -13,8 +13,10 @@ ORDER = [
     *("errors", "files", "settings", "activations", "losses", "outputs", "devices", "randomness", "corruption"),
     *("dense", "gradients", "model", "hdf5", "rows", "idx", "datasets", "examples", "batches"),
     *("schedules", "optimizers", "training_config", "callbacks", "progress", "training"),
-    *("autoencoders.base", "autoencoders.plain", "autoencoders.denoising", "autoencoders.sparse", "autoencoders"),
-    *("cache_entry", "cache", "codes", "stack_checks", "stack"),
+    *("autoencoders.base", "autoencoders.dense", "autoencoders.plain", "autoencoders.denoising"),
+    *("autoencoders.contractive", "autoencoders.sparsity", "autoencoders.revival", "autoencoders.sparse"),
+    *("autoencoders.variational", "autoencoders"),
+    *("cache_entry", "cache", "codes", "stack_checks", "unrolled", "stack"),
     *("network", "classifier_settings", "classifier", "model_files", "checkpoint"),
     *("statistics", "comparison", "run_folder", "campaign", "plots"),
 ]

@@ -161,9 +161,9 @@ CALLS = {
     ),
     "no layers": (
         lambda: StackedAutoencoder([]),
-        "layers: expected a list of Plain, Denoising or Sparse, received []",
+        "layers: expected a list of layers (Plain, Denoising, Sparse, Contractive, Variational), received []",
     ),
-    "a number as layer": (lambda: StackedAutoencoder([100]), "layers: expected a list of Plain, Denoising or Sparse"),
+    "a number as layer": (lambda: StackedAutoencoder([100]), "layers: expected a list of layers (Plain,"),
     "two trainings for one layer": (
         lambda: stack(training=[ONE_EPOCH] * 2),
         "training: expected one TrainingConfig, or 1",
@@ -199,7 +199,10 @@ CALLS = {
         lambda: Denoising(4, corruption=0.5),
         "corruption: expected Masking, Gaussian or SaltAndPepper",
     ),
-    "penalty number": (lambda: Sparse(4, penalty=0.1), "penalty: expected KLSparsity or L1Sparsity, received 0.1"),
+    "penalty number": (
+        lambda: Sparse(4, penalty=0.1),
+        "penalty: expected KLSparsity, L1Sparsity or TopK, received 0.1",
+    ),
     "KL on relu": (lambda: Sparse(4, activation="relu"), "activation: expected 'sigmoid' under KLSparsity"),
     "KL target": (lambda: KLSparsity(1.0, target=1.0), "KLSparsity: expected a target strictly between 0 and 1"),
     "KL memory": (lambda: KLSparsity(1.0, memory=1.0), "KLSparsity: expected a target strictly between 0 and 1"),
@@ -296,11 +299,11 @@ CALLS = {
     "untrained stack": (lambda: FeedforwardClassifier.from_stack(stack(), 3), "call fit(x) first"),
     "transfer of an untrained stack": (
         lambda: classifier().transfer(stack()),
-        "stack: expected 1 to 1 trained layers",
+        "call fit(x) first",
     ),
     "transfer of another size": (
         lambda: FeedforwardClassifier((6, 5, 3)).transfer(fitted()),
-        "layer 1 of the stack: expected (5, 6) sigmoid, received (4, 6) sigmoid; make the classifier with",
+        "encoder layer 1 of the stack: expected (5, 6) sigmoid, received (4, 6) sigmoid; make the classifier with",
     ),
 }
 

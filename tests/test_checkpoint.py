@@ -325,7 +325,10 @@ def test_a_model_of_no_kind_is_refused(kind, saved, found):
 
 
 FIELDS = {
-    "stack": ["format", "kind", "n_inputs", "layers", "training", "histories", "dtype", "seed", "weights", "sha256"],
+    "stack": [
+        *("format", "kind", "n_inputs", "layers", "training", "histories", "fine_tuning", "dtype", "seed", "weights"),
+        "sha256",
+    ],
     "classifier": ["format", "kind", "settings", "n_frozen", "history", "dtype", "seed", "weights", "sha256"],
 }
 EACH_FIELD = [(kind, field) for kind, fields in FIELDS.items() for field in fields]

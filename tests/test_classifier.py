@@ -129,7 +129,7 @@ def test_dropout_keeps_the_expected_input_of_the_next_layer():
     batch = network.prepare(
         torch.full((500, 5), 0.5), torch.zeros(500, dtype=torch.int64), Seeded(0).stream("dropout")
     )
-    (mask,) = batch.masks
+    (mask,) = batch.draws
     values = mask.unique().tolist()
     assert values == pytest.approx([0.0, 1 / 0.7])
     standard_error = mask.std().item() / mask.numel() ** 0.5

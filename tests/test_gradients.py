@@ -75,13 +75,13 @@ def test_a_smaller_batch_after_a_larger_one(settings):
 def test_classifiers(output, dropout, weight_decay, activations):
     model = network(output, dropout, weight_decay, activations)
     batch = model.prepare(*rows_and_labels(), Seeded(1).stream("noise"))
-    assert bool(batch.masks) == (dropout > 0)
+    assert bool(batch.draws) == (dropout > 0)
     check_against_autograd(model, batch)
 
 
 def test_objectives_pass_gradcheck(settings):
     model = made(settings)
-    if not model.repeatable:  # its slope is by definition not that of its value
+    if model.steps_once:  # its slope is by definition not that of its value
         return
     x, _ = rows_and_labels()
     batch = model.prepare(x, None, Seeded(1).stream("noise"))

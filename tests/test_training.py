@@ -27,6 +27,7 @@ from stacked import (
     StackedError,
     TrainingConfig,
 )
+from stacked.dense import Dense
 from stacked.examples import Examples
 from stacked.randomness import Seeded
 from stacked.training import Streams, Training
@@ -204,7 +205,7 @@ def test_nothing_of_training_stays_in_the_model(rows):
         (
             Sparse(7, penalty=KLSparsity(0.1, memory=0.9)),
             TrainingConfig(batch_size=None, optimizer=LBFGS()),
-            "optimizer: expected an optimiser that evaluates each batch",
+            "optimizer: expected one that evaluates each batch",
         ),
     ],
 )
@@ -257,6 +258,11 @@ def test_an_objective_of_a_new_kind_is_what_is_optimised(rows):
     """A kind that derives from `Autoencoder` says what its objective is, and autograd does the rest."""
 
     class Shrinking(Autoencoder):
+        def __init__(self, settings, n_inputs, dtype):
+            super().__init__(settings, n_inputs)
+            self.encoder, self.decoder = (Dense(*shape, "sigmoid", dtype) for shape in ((n_inputs, 7), (7, n_inputs)))
+            self.encoder_layers, self.decoder_layers = (self.encoder,), (self.decoder,)
+
         def objective(self, batch):
             return self.encoder.weight.square().sum()
 

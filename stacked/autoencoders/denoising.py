@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stacked.autoencoders.base import DenseAutoencoder, LayerSettings
+from stacked.autoencoders.dense import DenseAutoencoder, DenseSettings
 from stacked.corruption import Corruption, Gaussian, Masking, SaltAndPepper
 from stacked.errors import mismatch
 from stacked.randomness import Stream
 
 
 @dataclass(frozen=True)
-class Denoising(LayerSettings):
+class Denoising(DenseSettings):
     """A layer that learns to restore corrupted rows.
 
     Parameters
@@ -24,7 +24,7 @@ class Denoising(LayerSettings):
     corruption : Masking, Gaussian or SaltAndPepper
         The noise on the rows; half of them masked by default.
 
-    The others are those of `LayerSettings`.
+    The others are those of `DenseSettings`.
     """
 
     corruption: Corruption = Masking(0.5)  # noqa: RUF009 - frozen, so that sharing it is safe

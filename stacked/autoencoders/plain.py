@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import torch
 
-from stacked.autoencoders.base import DenseAutoencoder, LayerSettings
+from stacked.autoencoders.dense import DenseAutoencoder, DenseSettings
 
 
 @dataclass(frozen=True)
-class Plain(LayerSettings):
-    """A layer that learns to reproduce its rows; see `LayerSettings` for the parameters."""
+class Plain(DenseSettings):
+    """A layer that learns to reproduce its rows; see `DenseSettings` for the parameters."""
 
     def build(self, n_inputs: int, dtype: torch.dtype) -> "PlainAutoencoder":
         return PlainAutoencoder(self, n_inputs, dtype)

@@ -1,7 +1,8 @@
-"""The sparse autoencoder: a penalty keeps most codes small most of the time.
+"""The sparse autoencoder: most codes are small most of the time.
 
-`KLSparsity` draws the mean activation of every unit to a target (Lee et al. 2008; Ng, UFLDL, 2011).
-`L1Sparsity` charges for the absolute codes.
+Against units that never become active, which get no gradient, there are three remedies: `TopK` that starts with a
+larger k; new weights for dead units after every epoch (`revive`); and, for L1, a decoder of unit norm, without which
+codes shrink while the decoder grows.
 """
 
 from dataclasses import dataclass
@@ -10,115 +11,148 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from stacked.autoencoders.base import DenseAutoencoder, LayerSettings
-from stacked.errors import check_number, mismatch
+from stacked.activations import TOP_K_ACTIVATIONS, top_k
+from stacked.autoencoders.dense import DenseAutoencoder, DenseSettings
+from stacked.autoencoders.revival import give_new_weights
+from stacked.autoencoders.sparsity import KLSparsity, L1Sparsity, TopK
+from stacked.errors import check_choice, check_flag, mismatch
 from stacked.gradients import CodePenalty
-from stacked.losses import kl_divergence, kl_divergence_slope, l1_norm
+from stacked.losses import kl_divergence, kl_divergence_slope, l1_norm, unexplained_variance
+from stacked.randomness import Stream
+
+ACTIVE_ABOVE = 0.1
+"""A sigmoid or tanh unit is called active where its absolute code is above this; a relu unit where it is above 0."""
 
 
 @dataclass(frozen=True)
-class KLSparsity:
-    """weight * sum over units of KL(target || mean activation).
-
-    Parameters
-    ----------
-    weight : float
-        Factor of the penalty.
-    target : float
-        Wanted mean activation, between 0 and 1.
-    memory : float
-        0 takes the mean over the minibatch. Otherwise a running mean is used, `p <- memory p + (1 - memory) mean`,
-        and its slope is applied to the minibatch as if it were its own mean, as the DeepLearnToolbox does with 0.99.
-    initial_mean : float
-        Where the running mean starts, from 0 to 1; 0 in the DeepLearnToolbox.
-    """
-
-    weight: float
-    target: float = 0.05
-    memory: float = 0.0
-    initial_mean: float = 0.0
-
-    def __post_init__(self) -> None:
-        check_number("weight", self.weight, 0)
-        check_number("memory", self.memory, 0, 1)
-        check_number("initial_mean", self.initial_mean, 0, 1)
-        check_number("target", self.target, 0, 1)
-        if self.target in (0, 1) or self.memory == 1:
-            received = f"target={self.target}, memory={self.memory}"
-            expected = "a target strictly between 0 and 1 and a memory below 1"
-            raise mismatch("KLSparsity", expected=expected, received=received, remedy="for instance target=0.05")
-
-
-@dataclass(frozen=True)
-class L1Sparsity:
-    """weight * mean over rows of the sum of absolute codes.
-
-    Parameters
-    ----------
-    weight : float
-        Factor of the penalty.
-    """
-
-    weight: float
-
-    def __post_init__(self) -> None:
-        check_number("weight", self.weight, 0)
-
-
-@dataclass(frozen=True)
-class Sparse(LayerSettings):
+class Sparse(DenseSettings):
     """A layer with sparse codes.
 
+    The record of every epoch has, on a sample of training rows, `active_units` (mean number a row), `dead_units`
+    (active on no row of the sample) and `unexplained_variance` (share of the variance of the rows that the
+    reconstruction misses).
+
     Parameters
     ----------
-    penalty : KLSparsity or L1Sparsity
-        What is charged for the codes. The KL divergence is defined for means in (0, 1), so it needs sigmoid codes.
+    penalty : KLSparsity, L1Sparsity or TopK
+        What makes the codes sparse. The KL divergence is defined for means in (0, 1), so it needs sigmoid codes; TopK
+        works on sigmoid and relu codes.
+    unit_norm : bool
+        After every step, scale the decoder's weights of each unit to length 1.
+    revive : bool
+        After every epoch but the last, give units that are dead new weights, towards rows that are badly
+        reconstructed. For relu codes and TopK.
 
-    The others are those of `LayerSettings`.
+    The others are those of `DenseSettings`.
     """
 
-    penalty: KLSparsity | L1Sparsity = KLSparsity(weight=0.1)
+    penalty: KLSparsity | L1Sparsity | TopK = KLSparsity(weight=0.1)  # noqa: RUF009 - frozen, so that sharing it is safe
+    unit_norm: bool = False
+    revive: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.penalty, KLSparsity | L1Sparsity):
+        check_flag("unit_norm", self.unit_norm)
+        check_flag("revive", self.revive)
+        if not isinstance(self.penalty, KLSparsity | L1Sparsity | TopK):
             received, remedy = repr(self.penalty), "pass for instance KLSparsity(0.1, target=0.05)"
-            raise mismatch("penalty", expected="KLSparsity or L1Sparsity", received=received, remedy=remedy)
+            raise mismatch("penalty", expected="KLSparsity, L1Sparsity or TopK", received=received, remedy=remedy)
         if isinstance(self.penalty, KLSparsity) and self.activation != "sigmoid":
-            remedy = "set activation='sigmoid', or use L1Sparsity"
+            remedy = "set activation='sigmoid', or use L1Sparsity or TopK"
             expected = "'sigmoid' under KLSparsity, whose mean activations must lie in (0, 1)"
             raise mismatch("activation", expected=expected, received=repr(self.activation), remedy=remedy)
+        if isinstance(self.penalty, TopK):
+            self._check_top_k(self.penalty)
+        elif self.revive and self.activation != "relu":
+            expected, remedy = "relu codes or TopK, where dead units get no gradient", "set revive=False"
+            raise mismatch("revive", expected=expected, received=f"{self.activation} codes", remedy=remedy)
+
+    def _check_top_k(self, penalty: TopK) -> None:
+        check_choice("activation (under TopK)", self.activation, TOP_K_ACTIVATIONS)
+        largest = penalty.at(0.0)
+        if largest > self.n_units:
+            expected, remedy = f"at most the {self.n_units} units there are", "lower it, or add units"
+            raise mismatch("k", expected=expected, received=str(largest), remedy=remedy)
+
+    @property
+    def code_activation(self) -> str:
+        return f"{self.activation}_top_{self.penalty.k}" if isinstance(self.penalty, TopK) else self.activation
 
     def build(self, n_inputs: int, dtype: torch.dtype) -> "SparseAutoencoder":
         return SparseAutoencoder(self, n_inputs, dtype)
 
 
 class SparseAutoencoder(DenseAutoencoder):
-    """An autoencoder that is charged for its codes. `mean_activation` is the mean that the last step used."""
+    """An autoencoder whose codes are kept sparse. `mean_activation` is the mean that the last step used."""
 
     settings: Sparse
     mean_activation: Tensor
+    sample_size = 4096
 
     def __init__(self, settings: Sparse, n_inputs: int, dtype: torch.dtype) -> None:
         super().__init__(settings, n_inputs, dtype)
         penalty = settings.penalty
+        remembers = isinstance(penalty, KLSparsity) and penalty.memory > 0
+        self.steps_once = "running mean" if remembers else "unit-norm decoder" if settings.unit_norm else ""
         start = penalty.initial_mean if isinstance(penalty, KLSparsity) else 0.0
-        self.repeatable = not (isinstance(penalty, KLSparsity) and penalty.memory > 0)
         self.register_buffer("mean_activation", torch.full((settings.n_units,), start, dtype=dtype))
 
-    def code_penalty(self) -> CodePenalty:
+    def draw(self, stream: Stream) -> None:
+        super().draw(stream)
+        self.constrain()
+
+    def code_penalty(self) -> CodePenalty | None:
         penalty = self.settings.penalty
+        if isinstance(penalty, TopK):
+            return None
         if isinstance(penalty, L1Sparsity):
             return lambda codes: (penalty.weight * l1_norm(codes), codes.sign().mul_(penalty.weight))
         return self._kl_with_slope
 
-    def code_penalty_value(self, codes: Tensor) -> Tensor:
+    def code_penalty_value(self, codes: Tensor) -> Tensor | float:
         penalty = self.settings.penalty
+        if isinstance(penalty, TopK):
+            return 0.0
         if isinstance(penalty, L1Sparsity):
             return penalty.weight * l1_norm(codes)
         mean = codes.mean(dim=0)
         # The value is that at the running mean; the slope passes through to the mean of this minibatch.
         return penalty.weight * kl_divergence(self._remember(mean) + (mean - mean.detach()), penalty.target)
+
+    def advance(self, epochs: float) -> None:
+        penalty = self.settings.penalty
+        if isinstance(penalty, TopK) and penalty.initial_k is not None:
+            self.encoder.activation = top_k(self.settings.activation, penalty.at(epochs))
+
+    def release(self) -> None:
+        super().release()
+        self.encoder.activation = self.settings.codes  # codes keep the final k, whenever training ended
+
+    @torch.no_grad()
+    def constrain(self) -> None:
+        if self.settings.unit_norm:
+            weight = self.decoder.weight
+            tiny = torch.finfo(weight.dtype).tiny
+            weight.div_(weight.norm(dim=0).clamp_(min=tiny))
+
+    def inspect(self, sample: Tensor) -> dict[str, Tensor]:
+        codes = self.encode(sample)
+        active = self._active(codes)
+        return {
+            "active_units": active.sum(dim=1).to(codes.dtype).mean(),
+            "dead_units": (~active.any(dim=0)).sum(),
+            "unexplained_variance": unexplained_variance(self.decode(codes), sample),
+        }
+
+    def revive(self, sample: Tensor, noise: Stream) -> None:
+        codes = self.encode(sample)
+        dead = (~self._active(codes).any(dim=0)).nonzero()[:, 0]
+        if self.settings.revive and 0 < len(dead) < self.settings.n_units:
+            give_new_weights(dead, self.encoder, self.decoder, sample - self.decode(codes), noise)
+            self.constrain()
+
+    def _active(self, codes: Tensor) -> Tensor:
+        return codes.abs() > (0 if self.settings.activation == "relu" else ACTIVE_ABOVE)
 
     def _kl_with_slope(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         penalty = cast(KLSparsity, self.settings.penalty)

@@ -1,0 +1,49 @@
+"""New weights for units that have died: that are active on no row, and so get no gradient.
+
+Bricken et al., "Towards monosemanticity: decomposing language models with dictionary learning" (2023), appendix: a
+dead unit is pointed at a row that is badly reconstructed, drawn with a probability proportional to its squared loss,
+with encoder weights a fifth as long as those of the living on average.
+"""
+
+import torch
+from torch import Tensor
+
+from stacked.dense import Dense, TiedDense
+from stacked.randomness import Stream
+
+LENGTH = 0.2
+"""Length of new encoder weights, as a share of the mean length of the living units'."""
+
+
+@torch.no_grad()
+def give_new_weights(
+    dead: Tensor, encoder: Dense, decoder: Dense | TiedDense, residuals: Tensor, noise: Stream
+) -> None:
+    """Point the dead units at what the reconstruction misses.
+
+    Parameters
+    ----------
+    dead : Tensor
+        Numbers of the dead units, not all there are.
+    encoder, decoder : Dense, TiedDense
+        Changed in place; the velocities that their gradients hold are forgotten.
+    residuals : Tensor
+        Row minus reconstruction of a sample of rows, shape `(n, n_inputs)`.
+    noise : Stream
+        Draws the rows.
+    """
+    chances = residuals.square().sum(dim=1).square().cumsum(dim=0)
+    places = noise.uniform_(torch.empty(len(dead), dtype=chances.dtype, device=chances.device), 0.0, 1.0)
+    rows = torch.searchsorted(chances, places * chances[-1]).clamp_(max=len(residuals) - 1)
+    directions = torch.nn.functional.normalize(residuals[rows], dim=1)
+    living = torch.ones(len(encoder.bias), dtype=torch.bool, device=dead.device)
+    living[dead] = False
+    length = LENGTH * encoder.weight[living].norm(dim=1).mean()
+    decoder.weight[:, dead] = directions.t()
+    encoder.weight[dead] = length * directions
+    encoder.bias[dead] = 0
+    for gradient in (encoder.weight.grad, encoder.bias.grad):
+        if gradient is not None:
+            gradient[dead] = 0
+    if decoder.weight_gradient is not None:
+        decoder.weight_gradient[:, dead] = 0
