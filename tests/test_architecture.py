@@ -18,9 +18,15 @@ ORDER = [
     *("autoencoders.variational", "autoencoders"),
     *("cache_entry", "cache", "codes", "stack_checks", "unrolled", "stack"),
     *("network", "classifier_settings", "classifier", "model_files", "checkpoint"),
-    *("statistics", "comparison", "run_folder", "campaign", "plots"),
+    *("statistics", "comparison", "run_folder", "campaign"),
+    *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter", "plots"),
 ]
-ONLY_IN = {"h5py": {"hdf5"}, "matplotlib": {"plots"}, "rich": {"progress"}, "joblib": {"campaign"}}
+ONLY_IN = {
+    "h5py": {"hdf5"},
+    "matplotlib": {"plots.page", "plots.distributions"},
+    "rich": {"progress"},
+    "joblib": {"campaign"},
+}
 FILES = sorted(
     path for folder in (PACKAGE, ROOT / "experiments", ROOT / "benchmarks") for path in folder.rglob("*.py")
 )
