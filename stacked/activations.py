@@ -133,7 +133,7 @@ ACTIVATIONS = {
     ),
 }
 
-CODE_ACTIVATIONS = ("sigmoid", "relu", "tanh", "scaled_tanh")
+CODE_ACTIVATIONS = ("sigmoid", "relu", "tanh", "scaled_tanh", "linear")
 
 TOP_K_ACTIVATIONS = ("sigmoid", "relu")
 """Those that are 0 with a derivative of 0 where a unit is silenced."""

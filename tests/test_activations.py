@@ -36,7 +36,7 @@ def points(dtype):
 
 def test_there_are_exactly_these():
     assert set(ACTIVATIONS) == set(EXPECTED)
-    assert set(CODE_ACTIVATIONS) == set(EXPECTED) - {"linear"}
+    assert set(CODE_ACTIVATIONS) == set(EXPECTED)
 
 
 @both_dtypes

@@ -18,7 +18,7 @@ ORDER = [
     *("autoencoders.variational", "autoencoders"),
     *("cache_entry", "cache", "codes", "stack_checks", "unrolled", "stack"),
     *("network", "classifier_settings", "classifier", "model_files", "checkpoint"),
-    *("statistics", "comparison", "run_folder", "campaign"),
+    *("measures", "statistics", "comparison", "run_folder", "campaign"),
     *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter", "plots"),
 ]
 ONLY_IN = {

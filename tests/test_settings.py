@@ -120,7 +120,7 @@ def test_a_surplus_field_is_named():
         ("n_units", "7"),
         ("n_units", None),
         ("n_units", 7.0),
-        ("activation", "linear"),
+        ("activation", "softmax"),
         ("activation", ["sigmoid"]),
         ("loss", 3),
         ("weight_decay", -1),

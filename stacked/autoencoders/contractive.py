@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from stacked.autoencoders.dense import DenseAutoencoder, DenseSettings
-from stacked.errors import check_number, mismatch
+from stacked.errors import check_choice, check_number
 from stacked.gradients import Accumulation, CodePenalty
 from stacked.losses import jacobian_norm_squared
 from stacked.model import Batch
@@ -44,12 +44,7 @@ class Contractive(DenseSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_number("weight", self.weight, 0)
-        if self.activation == "relu":
-            expected, remedy = (
-                "'sigmoid', 'tanh' or 'scaled_tanh', which can saturate",
-                "set activation to one of these",
-            )
-            raise mismatch("activation", expected=expected, received="'relu'", remedy=remedy)
+        check_choice("activation (of contractive layers)", self.activation, ("sigmoid", "tanh", "scaled_tanh"))
 
     def build(self, n_inputs: int, dtype: torch.dtype) -> "ContractiveAutoencoder":
         return ContractiveAutoencoder(self, n_inputs, dtype)

@@ -26,8 +26,8 @@ class DenseSettings(LayerSettings):
     ----------
     n_units : int
         Width of the codes.
-    activation : {"sigmoid", "relu", "tanh", "scaled_tanh"}
-        Activation of the codes; "scaled_tanh" is 1.7159 tanh(2/3 z).
+    activation : {"sigmoid", "relu", "tanh", "scaled_tanh", "linear"}
+        Activation of the codes; "scaled_tanh" is 1.7159 tanh(2/3 z). Linear codes suit a narrow bottleneck.
     output : {"sigmoid", "linear"}
         Activation of the reconstruction.
     loss : {"squared_error", "cross_entropy"}

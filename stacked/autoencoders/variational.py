@@ -41,7 +41,7 @@ class Variational(LayerSettings):
         Width of the codes.
     hidden : int
         Width of both hidden layers.
-    activation : {"sigmoid", "relu", "tanh", "scaled_tanh"}
+    activation : {"sigmoid", "relu", "tanh", "scaled_tanh", "linear"}
         Activation of the hidden layers; the codes are linear.
     output : {"sigmoid", "linear"}
         "sigmoid": Bernoulli outputs, for rows in [0, 1]. "linear": Gaussian outputs, with one standard deviation for
