@@ -52,6 +52,11 @@ def default_folder(script: str, *, smoke: bool, variant: str = "") -> Path:
     return Path("results") / (Path(script).stem + variant + ("_smoke" if smoke else ""))
 
 
+def default_seeds(seeds: int | None, *, smoke: bool) -> int:
+    """The seeds asked for, or ten, or two to see that all works."""
+    return seeds or (2 if smoke else 10)
+
+
 def default_jobs(jobs: int | None) -> int:
     """The jobs asked for, or one a core."""
     return jobs or int(joblib.cpu_count())
@@ -62,6 +67,11 @@ def versions() -> dict[str, str]:
     packages = ("stacked", "torch", "numpy", "scipy", "scikit-learn", "h5py")
     found = {package: importlib.metadata.version(package) for package in packages}
     return {"python": platform.python_version(), **found}
+
+
+def versions_that_matter() -> dict[str, str]:
+    """Versions that a kept trial must share, for they decide its figures."""
+    return {package: versions()[package] for package in ("stacked", "torch", "numpy")}
 
 
 def make_folder(folder: Path) -> None:

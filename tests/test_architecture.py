@@ -16,7 +16,7 @@ ORDER = [
     *("autoencoders.base", "autoencoders.plain", "autoencoders.denoising", "autoencoders.sparse", "autoencoders"),
     *("cache_entry", "cache", "codes", "stack_checks", "stack"),
     *("network", "classifier_settings", "classifier", "model_files", "checkpoint"),
-    *("statistics", "comparison", "run_folder", "campaign", "plots"),
+    *("trial", "run_folder", "campaign", "comparison", "statistics", "error_table", "plots"),
 ]
 ONLY_IN = {"h5py": {"hdf5"}, "matplotlib": {"plots"}, "rich": {"progress"}, "joblib": {"campaign"}}
 FILES = sorted(
