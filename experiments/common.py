@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stacked import StackedError
+from stacked import LabelledImages, StackedError, load_mnist
+from stacked.devices import device_named
 from stacked.files import write_atomically
 
 Out = Annotated[Path | None, typer.Option(help="Folder for results, made if need be.", show_default="results/NAME")]
@@ -47,9 +48,47 @@ def launch(main: Callable[..., None]) -> None:
     app()
 
 
+def command(run: Callable[..., None], script: str, *, seeds: int) -> None:
+    """Make `run(out, *, seeds, jobs, smoke, device)` a command with the flags that all experiments share.
+
+    Its help is the docstring of `run`; `script` is the file, `seeds` how many are run unless the user says otherwise.
+    """
+    default = f"{seeds}, or 1 with --smoke"
+
+    def main(
+        out: Out = None,
+        number: Annotated[
+            int | None, typer.Option("--seeds", min=1, help="Seeds, from 0.", show_default=default)
+        ] = None,
+        jobs: Jobs = None,
+        smoke: Smoke = False,
+        device: Device = "cpu",
+    ) -> None:
+        folder = out or default_folder(script, smoke=smoke)
+        device_named(device)
+        run(folder, seeds=number or (1 if smoke else seeds), jobs=default_jobs(jobs), smoke=smoke, device=device)
+        console.print(f"written to {folder}")
+
+    main.__doc__ = run.__doc__
+    launch(main)
+
+
+def mnist(smoke: bool) -> LabelledImages:
+    """MNIST, its pixels kept as bytes and read as numbers from 0 to 1; the first of it when smoke is all there is."""
+    data = load_mnist(compact=True)
+    if not smoke:
+        return data
+    return LabelledImages(data.x_train[:2000], data.y_train[:2000], data.x_test[:1000], data.y_test[:1000])
+
+
 def default_folder(script: str, *, smoke: bool, variant: str = "") -> Path:
     """`results/NAME` in the working directory, with a name of its own for every variant."""
     return Path("results") / (Path(script).stem + variant + ("_smoke" if smoke else ""))
+
+
+def default_seeds(seeds: int | None, *, smoke: bool) -> int:
+    """The seeds asked for, or ten, or two to see that all works."""
+    return seeds or (2 if smoke else 10)
 
 
 def default_jobs(jobs: int | None) -> int:
@@ -62,6 +101,11 @@ def versions() -> dict[str, str]:
     packages = ("stacked", "torch", "numpy", "scipy", "scikit-learn", "h5py")
     found = {package: importlib.metadata.version(package) for package in packages}
     return {"python": platform.python_version(), **found}
+
+
+def versions_that_matter() -> dict[str, str]:
+    """Versions that a kept trial must share, for they decide its figures."""
+    return {package: versions()[package] for package in ("stacked", "torch", "numpy")}
 
 
 def make_folder(folder: Path) -> None:

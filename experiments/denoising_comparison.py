@@ -27,9 +27,12 @@ from common import (
     console,
     default_folder,
     default_jobs,
+    default_seeds,
     launch,
     make_folder,
+    mnist,
     versions,
+    versions_that_matter,
     with_progress,
     write_results,
 )
@@ -40,7 +43,6 @@ from stacked import (
     SGD,
     ClassifierSettings,
     Denoising,
-    LabelledImages,
     Masking,
     Plain,
     StackedAutoencoder,
@@ -48,8 +50,8 @@ from stacked import (
     TrainingConfig,
     load_mnist,
 )
-from stacked.campaign import finished_runs, tabulate
-from stacked.comparison import Arm, Recipe, Run
+from stacked.comparison import Arm, Recipe, Run, finished_runs
+from stacked.error_table import tabulate
 from stacked.plots import error_distributions, filter_tiles
 from stacked.rows import fingerprint
 from stacked.run_folder import RunFolder
@@ -74,9 +76,9 @@ def recipe(epochs: int, device: str = "cpu") -> Recipe:
 
 def run(out: Path, *, seeds: int, jobs: int, epochs: int, smoke: bool, device: str) -> dict[str, Any]:
     """Run what is missing, write `results.json` and the pictures, and return the results."""
-    data = _data(smoke)
+    data = mnist(smoke)
     settings = {
-        "versions": {name: versions()[name] for name in ("stacked", "torch", "numpy")},
+        "versions": versions_that_matter(),
         "arms": to_json(list(ARMS)),
         "recipe": to_json(recipe(epochs, device)),
         "data": [fingerprint(part if part.ndim == 2 else part[:, None]) for part in map(np.asarray, data)],
@@ -138,18 +140,11 @@ def main(
         make_folder(out)
         write_results(out, replay())
     else:
-        seeds = seeds or (2 if smoke else 10)
+        seeds = default_seeds(seeds, smoke=smoke)
         results = run(out, seeds=seeds, jobs=default_jobs(jobs), epochs=epochs, smoke=smoke, device=device)
         print_arms(console, results)
         print_pairs(console, results)
     console.print(f"written to {out}")
-
-
-def _data(smoke: bool) -> LabelledImages:
-    data = load_mnist(compact=True)
-    if not smoke:
-        return data
-    return LabelledImages(data.x_train[:2000], data.y_train[:2000], data.x_test[:1000], data.y_test[:1000])
 
 
 def _described(run: Run) -> str:
@@ -178,12 +173,12 @@ def _draw(out: Path, results: dict[str, Any], folder: RunFolder) -> None:
     epochs = results["settings"]["epochs"]
     title = f"MNIST, 784-100-100-10, {epochs} epoch{'s' * (epochs > 1)} a phase"
     error_distributions(rates, out / "errors.png", title=title, reference=reference)
-    kept = {arm: folder.filters(arm, 0) for arm in NAMES}
+    kept = {arm: folder.arrays(arm, 0) or {} for arm in NAMES}
     tiles = {
-        f"{arm}, {when} fine-tuning": getattr(filters, when)
+        f"{arm}, {when} fine-tuning": weights[when]
         for when in ("before", "after")
-        for arm, filters in kept.items()
-        if filters is not None
+        for arm, weights in kept.items()
+        if when in weights
     }
     if tiles:
         filter_tiles(tiles, out / "filters.png", title="First-layer filters, seed 0")

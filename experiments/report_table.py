@@ -1,5 +1,6 @@
-"""The tables of a comparison on the terminal: arms with their spread, and paired differences."""
+"""Tables on the terminal: the arms of a comparison with their spread, paired differences, and what others share."""
 
+from collections.abc import Callable, Collection, Iterable
 from statistics import fmean, median
 from typing import Any
 
@@ -13,13 +14,13 @@ _FEWEST = 6
 
 def print_arms(console: Console, results: dict[str, Any]) -> None:
     """One row an arm: mean and interval, median, range, collapsed runs; the toolbox's own figures below it."""
-    table = _table(
+    table = bare_table(
         "Test error rate, per cent", ("arm", "seeds", "mean [95 % interval]", "median", "range", "collapsed")
     )
     toolbox = results["summary"]["toolbox"]
     for arm, summary in results["summary"]["arms"].items():
         spread = f"{_percent(summary['min'])}-{_percent(summary['max'])}"
-        mean = _with_interval(summary["mean"], summary["interval_95"])
+        mean = with_interval(summary["mean"], summary["interval_95"], _percent)
         table.add_row(arm, str(summary["n"]), mean, _percent(summary["median"]), spread, str(summary["collapsed"]))
         if arm in toolbox:
             table.add_row(*_theirs(toolbox[arm]), style="dim")
@@ -29,10 +30,7 @@ def print_arms(console: Console, results: dict[str, Any]) -> None:
     )
     for arm, summary in results["summary"]["arms"].items():
         if summary["failed"]:
-            reasons = ", ".join(sorted(set(results["arms"][arm]["failed"].values())))
-            console.print(
-                f"{arm}: {summary['failed']} more failed and have no error rate: {reasons}", highlight=False
-            )
+            print_failed(console, arm, results["arms"][arm]["failed"].values(), lacking="error rate")
     if any(compared["ks_p"] is not None for compared in toolbox.values()):
         p_values = ", ".join(f"{arm} p = {_rounded(compared['ks_p'])}" for arm, compared in toolbox.items())
         console.print(
@@ -43,7 +41,7 @@ def print_arms(console: Console, results: dict[str, Any]) -> None:
 def print_pairs(console: Console, results: dict[str, Any]) -> None:
     """One row a pair of arms: the difference seed by seed, over all seeds and over those without a collapse."""
     columns = ("paired difference", "seeds", "mean [95 % interval]", "median", "p (Holm)", "resolved")
-    table = _table("Differences between arms with the same seed, points of error rate", columns)
+    table = bare_table("Differences between arms with the same seed, points of error rate", columns)
     for pair in results["summary"]["pairs"]:
         table.add_row(" - ".join(pair["pair"]), *_difference(pair), *_verdict(pair))
     for pair in results["summary"]["pairs_among_healthy"]:
@@ -53,7 +51,14 @@ def print_pairs(console: Console, results: dict[str, Any]) -> None:
     console.print("* seeds where neither run collapsed: a selection, to see what collapses do; untested.")
 
 
-def _table(title: str, columns: tuple[str, ...]) -> Table:
+def print_failed(console: Console, arm: str, reasons: Collection[str], *, lacking: str) -> None:
+    """One line on the failed trials of an arm: how many, what they lack, and why."""
+    why = ", ".join(sorted(set(reasons)))
+    console.print(f"{arm}: {len(reasons)} more failed and have no {lacking}: {why}", markup=False, highlight=False)
+
+
+def bare_table(title: str, columns: Iterable[str]) -> Table:
+    """A table without lines: the first column to the left, figures to the right."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for i, column in enumerate(columns):
         table.add_column(column, justify="right" if i else "left", no_wrap=True)
@@ -68,7 +73,7 @@ def _theirs(compared: dict[str, Any]) -> list[str]:
 
 
 def _difference(pair: dict[str, Any]) -> list[str]:
-    mean = _with_interval(pair["mean_difference"], pair["interval_95"])
+    mean = with_interval(pair["mean_difference"], pair["interval_95"], _percent)
     return [str(pair["n"]), mean, _percent(pair["median_difference"])]
 
 
@@ -79,10 +84,13 @@ def _verdict(pair: dict[str, Any]) -> list[str]:
     return [_rounded(p), "yes" if p is not None and p < _SIGNIFICANT else "no"]
 
 
-def _with_interval(mean: float | None, interval: tuple[float, float] | None) -> str:
+def with_interval(
+    mean: float | None, interval: tuple[float, float] | None, show: Callable[[float | None], str]
+) -> str:
+    """A mean and its interval, where there is one, as `show` writes each number."""
     if interval is None:
-        return _percent(mean)
-    return f"{_percent(mean)} [{_percent(interval[0])}, {_percent(interval[1])}]"
+        return show(mean)
+    return f"{show(mean)} [{show(interval[0])}, {show(interval[1])}]"
 
 
 def _percent(value: float | None) -> str:

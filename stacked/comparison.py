@@ -4,24 +4,24 @@ Every arm has the same classifier, the same fine-tuning and, seed by seed, the s
 rows, so that differences are paired.
 """
 
-import contextlib
+import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from stacked.autoencoders import LayerSettings
+from stacked.campaign import finished_trials
 from stacked.classifier import FeedforwardClassifier
 from stacked.classifier_settings import ClassifierSettings
 from stacked.datasets import LabelledImages
 from stacked.devices import device_named, dtype_named
-from stacked.errors import DivergedError
 from stacked.rows import Array
+from stacked.run_folder import RunFolder
 from stacked.stack import StackedAutoencoder
 from stacked.training_config import TrainingConfig
+from stacked.trial import Outcome
 
 COLLAPSED_BELOW = 0.05
 """A run is called collapsed when some class's recall on the test rows is below this."""
@@ -79,7 +79,7 @@ class Run:
     arm: str
     seed: int
     error_rate: float | None = None
-    recalls: tuple[float, ...] = ()
+    recalls: Sequence[float] = ()
     seconds: float = 0.0
     failure: str = ""
 
@@ -89,32 +89,29 @@ class Run:
         return bool(self.recalls) and min(self.recalls) < COLLAPSED_BELOW
 
 
-class Filters(NamedTuple):
-    """First-layer weights, shape `(n_units, n_inputs)`, before and after fine-tuning."""
+def finished_runs(
+    arms: Sequence[Arm], recipe: Recipe, data: LabelledImages, seeds: Sequence[int], folder: RunFolder, jobs: int
+) -> Iterator[Run]:
+    """Every run of every arm and seed, as it is finished, by `finished_trials`; each on one thread."""
+    compute = functools.partial(run_arm, {arm.name: arm for arm in arms}, recipe, data)
+    for trial in finished_trials(compute, [arm.name for arm in arms], seeds, folder, jobs):
+        yield Run(trial.arm, trial.seed, **trial.figures)
 
-    before: Array
-    after: Array
 
+def run_arm(arms: Mapping[str, Arm], recipe: Recipe, data: LabelledImages, name: str, seed: int) -> Outcome:
+    """Pretrain, fine-tune and test the arm of this name with one seed.
 
-def run_arm(arm: Arm, recipe: Recipe, data: LabelledImages, seed: int) -> tuple[Run, Filters | None]:
-    """Pretrain, fine-tune and test one arm with one seed, on one thread.
-
-    One thread, so that the result does not depend on how many runs share the machine. A run whose loss becomes
-    infinite or NaN is returned as failed, without filters.
+    The arrays are the first-layer weights, shape `(n_units, n_inputs)`, `before` and `after` fine-tuning.
     """
     began = time.perf_counter()
-    with _one_thread():
-        try:
-            classifier = _initialised(arm, recipe, data, seed)
-            before = _first_weights(classifier)
-            classifier.fit(data.x_train, data.y_train, recipe.finetuning, progress=False)
-        except DivergedError as error:
-            return Run(arm.name, seed, failure=str(error)), None
-        seconds = time.perf_counter() - began
-        predicted = classifier.predict(data.x_test)
+    classifier = _initialised(arms[name], recipe, data, seed)
+    before = _first_weights(classifier)
+    classifier.fit(data.x_train, data.y_train, recipe.finetuning, progress=False)
+    seconds = time.perf_counter() - began
+    predicted = classifier.predict(data.x_test)
     wrong = float(np.mean(predicted != data.y_test))
-    run = Run(arm.name, seed, wrong, _recalls(predicted, data.y_test), seconds)
-    return run, Filters(before, _first_weights(classifier))
+    figures = {"error_rate": wrong, "recalls": _recalls(predicted, data.y_test), "seconds": seconds}
+    return Outcome(figures, {"before": before, "after": _first_weights(classifier)})
 
 
 def _initialised(arm: Arm, recipe: Recipe, data: LabelledImages, seed: int) -> FeedforwardClassifier:
@@ -132,15 +129,5 @@ def _first_weights(classifier: FeedforwardClassifier) -> Array:
     return weights
 
 
-def _recalls(predicted: Array, labels: Array) -> tuple[float, ...]:
-    return tuple(float(np.mean(predicted[labels == label] == label)) for label in np.unique(labels))
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def _recalls(predicted: Array, labels: Array) -> list[float]:
+    return [float(np.mean(predicted[labels == label] == label)) for label in np.unique(labels)]

@@ -1,6 +1,5 @@
-"""A folder that keeps the runs of a comparison, so that one that was interrupted goes on where it stopped."""
+"""A folder that keeps finished trials, so that an experiment that was interrupted goes on where it stopped."""
 
-import dataclasses
 import io
 import json
 import urllib.parse
@@ -10,27 +9,28 @@ from typing import Any
 
 import numpy as np
 
-from stacked.comparison import Filters, Run
 from stacked.errors import StackedError, mismatch
 from stacked.files import write_atomically
+from stacked.rows import Array
+from stacked.trial import Outcome
 
 _NONE = object()
 
 
 class RunFolder:
-    """The finished runs of one comparison.
+    """The finished trials of one experiment.
 
     Parameters
     ----------
     folder : path
         Made if need be.
     settings : dict
-        All that a run depends on besides its arm and seed, fit for JSON.
+        All that a trial depends on besides its arm and seed, fit for JSON.
 
     Raises
     ------
     StackedError
-        When the folder holds runs of other settings, or cannot be written.
+        When the folder holds trials of other settings, or cannot be written.
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
@@ -46,34 +46,52 @@ class RunFolder:
         except OSError as error:
             raise StackedError(f"{folder}: no results can be written there ({error}); name another folder") from error
 
-    def load(self, arm: str, seed: int) -> Run | None:
-        """The run; None when it has not been finished."""
+    def load(self, arm: str, seed: int) -> dict[str, Any] | None:
+        """The figures of a trial; None when it has not been finished."""
         try:
             stored = _json(self._path(arm, seed))
-            return Run(**{**stored, "recalls": tuple(stored["recalls"])})
+            figures = stored["figures"]
         except (OSError, KeyError, TypeError):
             return None
+        whole = isinstance(figures, dict) and stored == _named(arm, seed, figures)
+        return figures if whole else None
 
-    def store(self, run: Run, filters: Filters | None = None) -> None:
-        """Keep a finished run, and its filters where pictures are wanted."""
-        path = self._path(run.arm, run.seed)
-        if filters is not None:
-            content = io.BytesIO()
-            np.savez(content, **filters._asdict())
-            write_atomically(path.with_suffix(".npz"), content.getvalue())
-        write_atomically(path, json.dumps(dataclasses.asdict(run)).encode())
+    def store(self, arm: str, seed: int, outcome: Outcome, *, arrays: bool) -> dict[str, Any]:
+        """Keep a finished trial, and its arrays where pictures are wanted; returns the figures as `load` will."""
+        path = self._path(arm, seed)
+        stored = json.dumps(_named(arm, seed, outcome.figures))
+        if arrays and outcome.arrays:
+            write_atomically(path.with_suffix(".npz"), _packed(outcome.arrays))
+        write_atomically(path, stored.encode())  # last, for it says that the trial is finished
+        figures: dict[str, Any] = json.loads(stored)["figures"]
+        return figures
 
-    def filters(self, arm: str, seed: int) -> Filters | None:
-        """The filters of a run; None where they were not kept."""
+    def arrays(self, arm: str, seed: int) -> dict[str, Array] | None:
+        """The arrays of a trial by name; None where they were not kept."""
         path = self._path(arm, seed).with_suffix(".npz")
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                return Filters(stored["before"], stored["after"])
-        except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile):
+                return dict(stored)
+        except Exception:  # a damaged archive raises nearly anything
             return None
 
     def _path(self, arm: str, seed: int) -> Path:
         return self._runs / f"{urllib.parse.quote(arm, safe='')}-{seed}.json"
+
+
+def _named(arm: str, seed: int, figures: dict[str, Any]) -> dict[str, Any]:
+    """What the file of a trial holds: a name, to tell a trial from anything else, and the figures."""
+    return {"arm": arm, "seed": seed, "figures": figures}
+
+
+def _packed(arrays: dict[str, Array]) -> bytes:
+    """NumPy's npz; array by array, for `np.savez` would pickle objects and takes some names for its own."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w") as entry:
+                np.lib.format.write_array(entry, array, allow_pickle=False)
+    return content.getvalue()
 
 
 def _json(path: Path) -> Any:

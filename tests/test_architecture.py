@@ -18,7 +18,7 @@ ORDER = [
     *("autoencoders.variational", "autoencoders"),
     *("cache_entry", "cache", "codes", "stack_checks", "unrolled", "stack"),
     *("network", "classifier_settings", "classifier", "model_files", "checkpoint"),
-    *("measures", "statistics", "comparison", "run_folder", "campaign"),
+    *("trial", "run_folder", "campaign", "comparison", "statistics", "error_table", "measures"),
     *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter", "plots"),
 ]
 ONLY_IN = {

@@ -1,5 +1,7 @@
 """The comparison: paired arms, the same result whatever the number of jobs, failures and collapses told, resuming."""
 
+import functools
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -15,9 +17,10 @@ from stacked import (
     StackedError,
     TrainingConfig,
 )
-from stacked.campaign import finished_runs, tabulate
-from stacked.comparison import Arm, Recipe, Run, run_arm
+from stacked.comparison import Arm, Recipe, Run, finished_runs, run_arm
+from stacked.error_table import tabulate
 from stacked.run_folder import RunFolder
+from stacked.trial import run_trial
 
 ARMS = [
     Arm("plain", (Plain(20), Plain(10))),
@@ -43,10 +46,14 @@ def outcomes(runs):
     return {(run.arm, run.seed): (run.error_rate, run.recalls) for run in runs}
 
 
+def run_alone(arm, recipe, data, seed):
+    return run_trial(functools.partial(run_arm, {arm.name: arm}, recipe, data), arm.name, seed)
+
+
 def test_the_same_runs_whatever_the_number_of_jobs(data, tmp_path):
     one = finished_runs(ARMS, recipe(), data, range(2), RunFolder(tmp_path / "one", {}), jobs=1)
     two = finished_runs(ARMS, recipe(), data, range(2), RunFolder(tmp_path / "two", {}), jobs=2)
-    alone = [run_arm(arm, recipe(), data, seed)[0] for arm in ARMS for seed in range(2)]
+    alone = [Run(arm.name, seed, **run_alone(arm, recipe(), data, seed).figures) for arm in ARMS for seed in range(2)]
     assert outcomes(one) == outcomes(two) == outcomes(alone)
 
 
@@ -66,10 +73,10 @@ def test_filters_of_the_first_seed_are_kept(data, tmp_path):
     folder = RunFolder(tmp_path, {})
     list(finished_runs(ARMS, recipe(), data, range(2), folder, jobs=1))
     for arm in NAMES:
-        filters = folder.filters(arm, 0)
-        assert filters.before.shape == filters.after.shape == (20, 64)
-        assert not np.array_equal(filters.before, filters.after)
-        assert folder.filters(arm, 1) is None
+        filters = folder.arrays(arm, 0)
+        assert filters["before"].shape == filters["after"].shape == (20, 64)
+        assert not np.array_equal(filters["before"], filters["after"])
+        assert folder.arrays(arm, 1) is None
 
 
 def test_runs_of_other_settings_are_refused(tmp_path):
@@ -80,20 +87,24 @@ def test_runs_of_other_settings_are_refused(tmp_path):
         RunFolder(tmp_path, {"epochs": 3, "same": 2})
 
 
-def test_a_run_that_diverges_is_a_failed_run(data):
+def test_a_run_that_diverges_is_a_failed_run(data, tmp_path):
     diverging = TrainingConfig(epochs=2, batch_size=20, optimizer=SGD(1e30))
-    layers = (Plain(20, output="linear"), Plain(10))
-    run, filters = run_arm(Arm("plain", layers), Recipe(recipe().classifier, diverging, diverging), data, 0)
-    assert run.error_rate is None
-    assert filters is None
-    assert "lower the learning rate" in run.failure
+    arm = Arm("plain", (Plain(20, output="linear"), Plain(10)))
+    fatal = Recipe(recipe().classifier, diverging, diverging)
+    assert run_alone(arm, fatal, data, 0).arrays == {}
+    folder = RunFolder(tmp_path, {})
+    first, again = (list(finished_runs([arm], fatal, data, range(1), folder, jobs=1)) for _ in range(2))
+    assert first == again
+    assert first[0].error_rate is None
+    assert "lower the learning rate" in first[0].failure
+    assert folder.arrays("plain", 0) is None
 
 
 def test_the_error_rate_and_recalls_are_those_of_the_predictions(data):
-    run, _ = run_arm(ARMS[0], recipe(), data, 0)
+    figures = run_alone(ARMS[0], recipe(), data, 0).figures
     sizes = np.bincount(data.y_test)
-    wrong = sum((1 - recall) * size for recall, size in zip(run.recalls, sizes, strict=True))
-    assert run.error_rate == pytest.approx(wrong / len(data.y_test))
+    wrong = sum((1 - recall) * size for recall, size in zip(figures["recalls"], sizes, strict=True))
+    assert figures["error_rate"] == pytest.approx(wrong / len(data.y_test))
 
 
 @pytest.mark.parametrize(("lowest", "collapsed"), [(0.0, True), (0.0499, True), (0.05, False), (0.9, False)])

@@ -1,4 +1,4 @@
-"""Runs kept in a folder: they come back, and only to the settings they were made with."""
+"""Trials kept in a folder: they come back, and only to the settings they were made with."""
 
 import json
 import pickle
@@ -7,26 +7,38 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stacked.comparison import Filters, Run
 from stacked.errors import StackedError
 from stacked.run_folder import RunFolder
+from stacked.trial import Outcome, Trial
 
 SETTINGS = {"epochs": 3, "rate": 0.1, "layers": ("a", "b"), "nested": {"x": [1, 2]}, "none": None}
-RUNS = [
-    Run("plain", 0, 0.1 + 0.2, (0.9, 1 / 3, 1.0), 12.345678901234567),
-    Run("plain", 1, 0.0, (1.0, 1.0), 0.0),
-    Run("denoising 0.5", 10, 1.0, (0.0,), 1e-9),
-    Run("plain", 123456789, failure='layer 1: the loss became nan\n"quoted"'),
-    Run("a/b", 0, 0.5, (0.5,), 1.0),
-    Run("../up", 0, 0.5, (0.5,), 1.0),
-    Run("a%b:c*d?", 0, 0.5, (0.5,), 1.0),
+TRIALS = [
+    Trial("plain", 0, {"error_rate": 0.1 + 0.2, "recalls": [0.9, 1 / 3, 1.0], "seconds": 12.345678901234567}),
+    Trial("plain", 1, {}),
+    Trial(
+        "denoising 0.5", 10, {"nested": {"losses": [[1.5, None], []], "text": "\N{GREEK SMALL LETTER LAMDA}"}, "n": 3}
+    ),
+    Trial("plain", 123456789, {"failure": 'layer 1: the loss became nan\n"quoted"'}),
+    Trial("a/b", 0, {"arm": "other", "seed": 7, "figures": 0.5}),
+    Trial("../up", 0, {"infinite": float("inf")}),
+    Trial("a%b:c*d?", 0, {"error_rate": 1e-9}),
 ]
+FIGURES = TRIALS[0].figures
+ARRAYS = {"before": np.zeros((20, 30)), "after": np.ones((20, 30))}
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """A new folder of runs."""
+    """A new folder of trials."""
     return RunFolder(tmp_path / "out", SETTINGS)
+
+
+def keep(folder, trial):
+    return folder.store(trial.arm, trial.seed, Outcome(trial.figures), arrays=True)
+
+
+def keep_arrays(folder, arrays):
+    folder.store("plain", 0, Outcome(FIGURES, arrays), arrays=True)
 
 
 def file_of(folder_path, arm="plain", seed=0, ending="json"):
@@ -43,47 +55,52 @@ def files(path):
     return sorted(found.name for found in path.rglob("*") if found.is_file())
 
 
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: f"{run.arm}-{run.seed}")
-def test_a_stored_run_comes_back(tmp_path, folder, run):
-    folder.store(run)
+@pytest.mark.parametrize("trial", TRIALS, ids=lambda trial: f"{trial.arm}-{trial.seed}")
+def test_a_stored_trial_comes_back(tmp_path, folder, trial):
+    keep(folder, trial)
     for found in (folder, RunFolder(tmp_path / "out", SETTINGS)):
-        assert found.load(run.arm, run.seed) == run
+        assert found.load(trial.arm, trial.seed) == trial.figures
     assert files(tmp_path) == files(tmp_path / "out")
 
 
-def test_runs_are_kept_apart(folder):
-    for run in RUNS[:4]:
-        folder.store(run)
-    assert [folder.load(run.arm, run.seed) for run in RUNS[:4]] == RUNS[:4]
+def test_trials_are_kept_apart(folder):
+    for trial in TRIALS[:4]:
+        keep(folder, trial)
+    assert [folder.load(trial.arm, trial.seed) for trial in TRIALS[:4]] == [trial.figures for trial in TRIALS[:4]]
 
 
-def test_a_run_that_was_not_stored_is_none(folder):
-    folder.store(Run("plain", 1, 0.5))
+def test_a_trial_that_was_not_stored_is_none(folder):
+    keep(folder, TRIALS[1])
     assert folder.load("plain", 0) is None
     assert folder.load("other", 1) is None
     assert folder.load("plain", 11) is None
 
 
-def test_a_later_run_takes_the_place_of_an_earlier(folder):
-    folder.store(Run("plain", 0, 0.5))
-    folder.store(Run("plain", 0, 0.25))
-    assert folder.load("plain", 0).error_rate == 0.25
+def test_a_later_trial_takes_the_place_of_an_earlier(folder):
+    keep(folder, Trial("plain", 0, {"error_rate": 0.5}))
+    keep(folder, Trial("plain", 0, {"error_rate": 0.25}))
+    assert folder.load("plain", 0) == {"error_rate": 0.25}
 
 
-def test_a_stored_run_is_plain_json(tmp_path, folder):
-    folder.store(RUNS[0])
-    assert json.loads(file_of(tmp_path).read_text()) == {
-        "arm": "plain",
-        "seed": 0,
-        "error_rate": 0.1 + 0.2,
-        "recalls": [0.9, 1 / 3, 1.0],
-        "seconds": 12.345678901234567,
-        "failure": "",
-    }
+def test_a_stored_trial_is_plain_json(tmp_path, folder):
+    keep(folder, TRIALS[0])
+    assert json.loads(file_of(tmp_path).read_text()) == {"arm": "plain", "seed": 0, "figures": FIGURES}
+
+
+def test_storing_returns_what_loading_will(folder):
+    stored = keep(folder, Trial("plain", 0, {"pair": (1, 2), "by_number": {3: 0.5}}))
+    assert stored == folder.load("plain", 0) == {"pair": [1, 2], "by_number": {"3": 0.5}}
+
+
+def test_figures_that_are_not_fit_for_json_leave_nothing(tmp_path, folder):
+    before = files(tmp_path)
+    with pytest.raises(TypeError, match="float32"):
+        folder.store("plain", 0, Outcome({"loss": np.float32(0.5)}, ARRAYS), arrays=True)
+    assert files(tmp_path) == before
 
 
 def test_nothing_half_written_is_left(tmp_path, folder):
-    folder.store(RUNS[0], Filters(np.zeros((2, 3)), np.ones((2, 3))))
+    keep_arrays(folder, ARRAYS)
     assert not [name for name in files(tmp_path) if name.endswith(".part")]
 
 
@@ -95,9 +112,9 @@ def test_nothing_half_written_is_left(tmp_path, folder):
     [SETTINGS, SETTINGS | {"layers": ["a", "b"]}, dict(reversed(SETTINGS.items()))],
     ids=["same", "list", "order"],
 )
-def test_the_same_settings_find_the_runs(tmp_path, folder, settings):
-    folder.store(RUNS[0])
-    assert RunFolder(tmp_path / "out", settings).load("plain", 0) == RUNS[0]
+def test_the_same_settings_find_the_trials(tmp_path, folder, settings):
+    keep(folder, TRIALS[0])
+    assert RunFolder(tmp_path / "out", settings).load("plain", 0) == FIGURES
 
 
 @pytest.mark.parametrize(
@@ -110,7 +127,7 @@ def test_the_same_settings_find_the_runs(tmp_path, folder, settings):
     ],
 )
 def test_other_settings_are_refused_with_what_differs(tmp_path, folder, field, value, shown):
-    folder.store(RUNS[0])
+    keep(folder, TRIALS[0])
     with pytest.raises(StackedError) as caught:
         RunFolder(tmp_path / "out", SETTINGS | {field: value})
     message = str(caught.value)
@@ -133,11 +150,11 @@ def test_more_settings_are_refused(tmp_path, folder, value):
         RunFolder(tmp_path / "out", SETTINGS | {"new": value})
 
 
-def test_refusing_leaves_the_runs(tmp_path, folder):
-    folder.store(RUNS[0])
+def test_refusing_leaves_the_trials(tmp_path, folder):
+    keep(folder, TRIALS[0])
     with pytest.raises(StackedError):
         RunFolder(tmp_path / "out", SETTINGS | {"epochs": 4})
-    assert RunFolder(tmp_path / "out", SETTINGS).load("plain", 0) == RUNS[0]
+    assert RunFolder(tmp_path / "out", SETTINGS).load("plain", 0) == FIGURES
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b"3", b"null", b'{"epochs": 3'], ids=repr)
@@ -159,8 +176,8 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
 # Damage
 
 
-def test_a_truncated_run_counts_as_not_finished(tmp_path, folder):
-    folder.store(RUNS[0])
+def test_a_truncated_trial_counts_as_not_finished(tmp_path, folder):
+    keep(folder, TRIALS[0])
     path = file_of(tmp_path)
     whole = path.read_bytes()
     for length in range(len(whole)):
@@ -178,70 +195,95 @@ def test_a_truncated_run_counts_as_not_finished(tmp_path, folder):
         b"{}",
         b'"text"',
         b'{"arm": "plain", "seed": 0}',
-        b'{"arm": "plain", "seed": 0, "error_rate": 0.1, "recalls": 3, "seconds": 1, "failure": ""}',
-        b'{"arm": "plain", "seed": 0, "error_rate": 0.1, "recalls": [], "seconds": 1, "failure": "", "more": 1}',
-        b'{"seed": 0, "error_rate": 0.1, "recalls": [], "seconds": 1, "failure": ""}',
+        b'{"arm": "plain", "seed": 0, "figures": 3}',
+        b'{"arm": "plain", "seed": 0, "figures": {}, "more": 1}',
+        b'{"seed": 0, "figures": {}}',
+        b'{"arm": "plain", "seed": 1, "figures": {}}',
         b"[" * 100_000,
     ],
-    ids=["bytes", "list", "number", "null", "nothing", "text", "little", "recalls", "more", "nameless", "nested"],
+    ids=[
+        "bytes",
+        "list",
+        "number",
+        "null",
+        "nothing",
+        "text",
+        "little",
+        "figures",
+        "more",
+        "nameless",
+        "other",
+        "nested",
+    ],
 )
-def test_a_damaged_run_counts_as_not_finished(tmp_path, folder, content):
-    folder.store(RUNS[0])
+def test_a_damaged_trial_counts_as_not_finished(tmp_path, folder, content):
+    keep(folder, TRIALS[0])
     file_of(tmp_path).write_bytes(content)
     assert folder.load("plain", 0) is None
 
 
-def test_a_damaged_run_may_be_stored_again(tmp_path, folder):
-    folder.store(RUNS[0])
+def test_a_damaged_trial_may_be_stored_again(tmp_path, folder):
+    keep(folder, TRIALS[0])
     file_of(tmp_path).write_bytes(b"")
-    folder.store(RUNS[0])
-    assert folder.load("plain", 0) == RUNS[0]
+    keep(folder, TRIALS[0])
+    assert folder.load("plain", 0) == FIGURES
 
 
-def test_a_folder_in_the_place_of_a_run_counts_as_not_finished(tmp_path, folder):
+def test_a_folder_in_the_place_of_a_trial_counts_as_not_finished(tmp_path, folder):
     (settings_file(tmp_path).parent / "plain-0.json").mkdir()
     assert folder.load("plain", 0) is None
 
 
-# Filters
+# Arrays
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
-def test_filters_come_back_to_the_last_bit(folder, dtype):
+@pytest.mark.parametrize("dtype", ["f4", "f8", "u1", "?"])
+def test_arrays_come_back_to_the_last_bit(folder, dtype):
     random = np.random.default_rng(0)
-    filters = Filters(random.normal(size=(4, 9)).astype(dtype), random.normal(size=(4, 9)).astype(dtype))
-    folder.store(RUNS[0], filters)
-    found = folder.filters("plain", 0)
-    assert found.before.dtype == dtype
-    assert np.array_equal(found.before, filters.before)
-    assert np.array_equal(found.after, filters.after)
+    arrays = {"before": random.normal(size=(4, 9)).astype(dtype), "a 3-d/one": random.normal(size=(1, 2, 3))}
+    keep_arrays(folder, arrays)
+    found = folder.arrays("plain", 0)
+    assert list(found) == list(arrays)
+    assert found["before"].dtype == dtype
+    assert all(np.array_equal(found[name], arrays[name]) for name in arrays)
 
 
-def test_filters_that_were_not_kept_are_none(folder):
-    folder.store(RUNS[0])
-    assert folder.filters("plain", 0) is None
-    assert folder.filters("plain", 7) is None
+@pytest.mark.parametrize("name", ["file", "allow_pickle", "arr_0", "self"])
+def test_an_array_may_have_any_name(folder, name):
+    keep_arrays(folder, {name: np.arange(3)})
+    assert folder.arrays("plain", 0)[name].tolist() == [0, 1, 2]
 
 
-def test_filters_are_read_by_numpy(tmp_path, folder):
-    folder.store(RUNS[0], Filters(np.zeros((2, 3)), np.ones((2, 3))))
+def test_arrays_that_were_not_kept_are_none(folder):
+    folder.store("plain", 0, Outcome(FIGURES, ARRAYS), arrays=False)
+    folder.store("plain", 1, Outcome(FIGURES), arrays=True)
+    assert folder.load("plain", 0) == folder.load("plain", 1) == FIGURES
+    assert [folder.arrays("plain", seed) for seed in (0, 1, 7)] == [None] * 3
+
+
+def test_arrays_are_read_by_numpy(tmp_path, folder):
+    keep_arrays(folder, ARRAYS)
     with np.load(file_of(tmp_path, ending="npz"), allow_pickle=False) as stored:
         assert (stored["before"] == 0).all()
         assert (stored["after"] == 1).all()
 
 
-@pytest.mark.parametrize("damage", ["empty", "truncated", "flipped", "foreign", "incomplete"])
-def test_damaged_filters_count_as_not_kept(tmp_path, folder, damage):
-    folder.store(RUNS[0], Filters(np.zeros((20, 30)), np.ones((20, 30))))
+@pytest.mark.parametrize("damage", ["empty", "truncated", "flipped", "compressed", "foreign", "one array"])
+def test_damaged_arrays_count_as_not_kept(tmp_path, folder, damage):
+    keep_arrays(folder, ARRAYS)
     path = file_of(tmp_path, ending="npz")
-    content = bytearray(path.read_bytes())
-    content[len(content) // 4] ^= 1
-    damaged = {"empty": b"", "truncated": path.read_bytes()[:-30], "flipped": content, "foreign": b"something else"}
-    if damage == "incomplete":
-        np.savez(path, before=np.zeros((2, 3)))
+    whole = path.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 4] ^= 1
+    method = whole.index(b"PK\x01\x02") + 10
+    compressed = whole[:method] + b"\x63" + whole[method + 1 :]  # by a method that nobody knows
+    damaged = {"empty": b"", "truncated": whole[:-30], "flipped": flipped, "compressed": compressed}
+    if damage == "one array":
+        with path.open("wb") as file:
+            np.save(file, ARRAYS["before"])
     else:
-        path.write_bytes(damaged[damage])
-    assert folder.filters("plain", 0) is None
+        path.write_bytes(damaged.get(damage, b"something else"))
+    assert folder.arrays("plain", 0) is None
 
 
 class Payload:
@@ -254,13 +296,14 @@ class Payload:
         return Path.touch, (self.path,)
 
 
-def test_filters_are_never_unpickled(tmp_path, folder):
+def test_arrays_are_never_pickled_nor_unpickled(tmp_path, folder):
     marker = tmp_path / "marker"
-    folder.store(RUNS[0], Filters(np.zeros((2, 3)), np.ones((2, 3))))
-    path = file_of(tmp_path, ending="npz")
     harmful = np.array([Payload(marker)], object)
-    np.savez(path, before=harmful, after=harmful)
-    assert folder.filters("plain", 0) is None
+    with pytest.raises(ValueError, match="allow_pickle"):
+        keep_arrays(folder, {"before": harmful})
+    keep_arrays(folder, ARRAYS)
+    np.savez(file_of(tmp_path, ending="npz"), before=harmful, after=harmful)
+    assert folder.arrays("plain", 0) is None
     assert not marker.exists()
     pickle.loads(pickle.dumps(Payload(marker)))
     assert marker.exists()  # the payload would have worked
