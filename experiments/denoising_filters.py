@@ -1,0 +1,109 @@
+"""Filters of the tied denoising autoencoder, with and without noise: what masking does to features.
+
+Source     The Theano deep learning tutorial, "Denoising autoencoders (dA)" (LISA lab, 2010-2015): 784-500, tied
+           weights, sigmoid units, cross-entropy summed over the pixels, gradient descent at 0.1, batches of 20, 15
+           epochs on the first 50,000 training images of MNIST; masking 0 and 0.3. It shows the filters and claims
+           that with noise they turn into edge and stroke detectors.
+Command    python experiments/denoising_filters.py
+Measures   Of the weights of pixels that are lit on at least 1 % of the training images (the others keep their random
+           initial weights): `spread`, the root mean square distance of a filter's squared weights from their centre,
+           in pixels, small for a local detector; `noise`, filters whose neighbouring weights correlate by less than
+           0.5; `dead`, units whose codes vary by a standard deviation of less than 0.01 over the test images.
+"""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+from common import command, mnist
+from trials import Results, print_summary, run_trials
+
+from stacked import SGD, Denoising, LabelledImages, Masking, StackedAutoencoder, TrainingConfig
+from stacked.measures import filter_spread, neighbour_correlation
+from stacked.plots import Line, curves, filter_tiles
+from stacked.rows import Array
+from stacked.settings import to_json
+from stacked.trial import Outcome
+
+ARMS = {
+    f"masking {fraction:g}": Denoising(500, corruption=Masking(fraction), tied=True, loss="cross_entropy")
+    for fraction in (0.0, 0.3, 0.5)
+}
+SHAPE = (28, 28)
+N_VALIDATION = 10_000
+NOISE_BELOW, DEAD_BELOW = 0.5, 0.01
+
+
+def training(smoke: bool) -> TrainingConfig:
+    """The tutorial's settings."""
+    return TrainingConfig(epochs=1 if smoke else 15, batch_size=20, optimizer=SGD(0.1))
+
+
+def compute(data: LabelledImages, config: TrainingConfig, device: str, arm: str, seed: int) -> Outcome:
+    """Train one layer on all but the last sixth of the training images, and measure its filters."""
+    n_train = len(data.x_train) - min(N_VALIDATION, len(data.x_train) // 6)
+    stack = StackedAutoencoder([ARMS[arm]], config, seed=seed, device=device)
+    stack.fit(data.x_train[:n_train], validation=data.x_train[n_train:], progress=False)
+    history = stack.histories[0]
+    filters = stack.encoder_layers[0].weight.detach().cpu().numpy()
+    lit = (np.asarray(data.x_train[:n_train]) > 0).mean(axis=0) >= 0.01
+    figures = {
+        "training_cost": history["loss"][-1],
+        "validation_loss": history["validation_loss"][-1],
+        "validation_loss_by_epoch": history["validation_loss"],
+        **filter_figures(filters, lit),
+        "dead": float((stack.encode(data.x_test).std(axis=0) < DEAD_BELOW).mean()),
+    }
+    return Outcome(figures, {"filters": filters[:100], "lit": lit})
+
+
+def filter_figures(filters: Array, lit: Array) -> dict[str, float]:
+    """How local the filters are, and how many are mere noise."""
+    correlation = neighbour_correlation(np.where(lit, filters, np.nan), SHAPE)
+    return {
+        "spread": float(np.median(filter_spread(filters * lit, SHAPE))),
+        "noise": float((correlation < NOISE_BELOW).mean()),
+    }
+
+
+def run(out: Path, *, seeds: int, jobs: int, smoke: bool, device: str) -> None:
+    """Train the tied 784-500 denoising autoencoder with masking 0, 0.3 and 0.5; draw and measure its filters.
+
+    Writes results.json, filters.png and losses.png. Finished seeds are kept and not computed again.
+    """
+    data, config = mnist(smoke), training(smoke)
+    settings = {"arms": {arm: to_json(layer) for arm, layer in ARMS.items()}, "training": to_json(config)}
+    compute_arm = functools.partial(compute, data, config, device)
+    results = run_trials(out, compute_arm, ARMS, settings=settings, seeds=seeds, jobs=jobs, smoke=smoke)
+    draw(out, results)
+    results.write()
+    columns = {
+        "training_cost": ("training cost, nats", ".2f"),
+        "validation_loss": ("on clean rows", ".2f"),
+        "spread": ("spread, pixels", ".2f"),
+        "noise": ("noise filters", ".1%"),
+        "dead": ("dead units", ".1%"),
+    }
+    print_summary(results, columns)
+
+
+def draw(out: Path, results: Results) -> None:
+    """The first hundred filters of the first seed side by side; the validation loss of all seeds."""
+    kept = {arm: arrays for arm in ARMS if (arrays := results.arrays(arm)) is not None}
+    if kept:
+        tiles = {arm: arrays["filters"] * arrays["lit"] for arm, arrays in kept.items()}
+        filter_tiles(
+            tiles, out / "filters.png", title="784-500 tied: the first 100 filters, pixels that are ever lit"
+        )
+    lines = {}
+    for arm, by_seed in results.figures.items():
+        losses = np.array([figures["validation_loss_by_epoch"] for figures in by_seed.values()])
+        if len(losses):
+            lines[arm] = Line(range(1, losses.shape[1] + 1), losses)
+    if lines:
+        labels = ("epoch", "cross-entropy of clean validation rows, nats")
+        curves({"": lines}, out / "losses.png", title="Reconstruction of clean images", labels=labels)
+
+
+if __name__ == "__main__":
+    command(run, __file__, seeds=3)

@@ -1,0 +1,80 @@
+"""One small autoencoder: originals over reconstructions, and the validation loss by epoch.
+
+Source     The first example of the Keras blog's "Building autoencoders in Keras" (2016): MNIST, 784-32, relu codes,
+           sigmoid output, binary cross-entropy, Adam, batches of 256, 50 epochs, the test set as validation rows.
+Command    python experiments/reconstruction.py
+"""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+from common import command, mnist
+from trials import Results, print_summary, run_trials
+
+from stacked import Adam, LabelledImages, Plain, StackedAutoencoder, TrainingConfig
+from stacked.plots import Line, curves, picture_rows
+from stacked.settings import to_json
+from stacked.trial import Outcome
+
+LAYER = Plain(32, activation="relu", loss="cross_entropy")
+ARM = "784-32"
+N_PICTURES = 10
+
+
+def training(smoke: bool) -> TrainingConfig:
+    """The source's settings."""
+    return TrainingConfig(epochs=3 if smoke else 50, batch_size=256, optimizer=Adam(0.001))
+
+
+def compute(data: LabelledImages, config: TrainingConfig, device: str, arm: str, seed: int) -> Outcome:
+    """Train on the training images and reconstruct the test images."""
+    stack = StackedAutoencoder([LAYER], config, seed=seed, device=device)
+    stack.fit(data.x_train, validation=data.x_test, progress=False)
+    losses = stack.histories[0]["validation_loss"]
+    rebuilt = stack.reconstruct(data.x_test)
+    figures = {
+        "validation_loss": losses[-1],
+        "validation_loss_a_pixel": losses[-1] / data.x_test.shape[1],
+        "squared_error": float(np.square(rebuilt - np.asarray(data.x_test)).sum(axis=1).mean()),
+        "validation_loss_by_epoch": losses,
+    }
+    return Outcome(figures, {"reconstructions": rebuilt[:N_PICTURES]})
+
+
+def run(out: Path, *, seeds: int, jobs: int, smoke: bool, device: str) -> None:
+    """Train 784-32 on MNIST; draw reconstructions of test images and the validation loss by epoch.
+
+    Writes results.json, reconstructions.png and losses.png. Finished seeds are kept and not computed again.
+    """
+    data, config = mnist(smoke), training(smoke)
+    settings = {"layer": to_json(LAYER), "training": to_json(config)}
+    compute_arm = functools.partial(compute, data, config, device)
+    results = run_trials(out, compute_arm, [ARM], settings=settings, seeds=seeds, jobs=jobs, smoke=smoke)
+    draw(out, results, data)
+    results.write()
+    columns = {
+        "validation_loss": "nats an image",
+        "validation_loss_a_pixel": "nats a pixel",
+        "squared_error": "squared error",
+    }
+    print_summary(results, columns)
+
+
+def draw(out: Path, results: Results, data: LabelledImages) -> None:
+    """Originals over reconstructions of the first seed; the loss of all seeds."""
+    arrays = results.arrays(ARM)
+    if arrays is not None:
+        rows = {"original": np.asarray(data.x_test[:N_PICTURES]), "784-32": arrays["reconstructions"]}
+        picture_rows(rows, out / "reconstructions.png", title="The first test images, reconstructed from 32 codes")
+    losses = np.array([figures["validation_loss_by_epoch"] for figures in results.figures[ARM].values()])
+    if len(losses):
+        line = Line(range(1, losses.shape[1] + 1), losses)
+        labels = ("epoch", "cross-entropy on the test images, nats an image")
+        curves(
+            {"": {f"784-32, {len(losses)} seeds": line}}, out / "losses.png", title="Validation loss", labels=labels
+        )
+
+
+if __name__ == "__main__":
+    command(run, __file__, seeds=3)

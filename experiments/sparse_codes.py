@@ -1,0 +1,120 @@
+"""Sparse codes: no penalty, a published penalty that has no gradient, the penalty that was meant, and other ways.
+
+Source     A Keras tutorial on sparse autoencoders: MNIST, 784-64 relu codes, sigmoid output, binary cross-entropy
+           averaged over the pixels, KL sparsity with target 0.05 and weight 3, L2 0.001 (halved), Adam, batches of
+           1024, 50 epochs; the codes of ten test images as 4 x 16 pictures, and the question "did they become
+           sparse?".
+Command    python experiments/sparse_codes.py
+What was   The published code takes a softmax of the activations over the rows of the batch before averaging over
+wrong      them. A softmax over the rows sums to 1 over the rows, whatever it is given, so every mean is exactly
+           1 / batch, a constant: the penalty has no gradient, and the codes are those of no penalty. The arm
+           "softmax penalty" runs it, and `penalty_slope` is the largest gradient that the penalty sends to any
+           encoder weight, in float64. With relu codes the mean can also pass 1, where the divergence is undefined;
+           the KL penalty that was meant needs sigmoid codes.
+Units      Our losses are summed over the pixels, so the published weights count 784 times.
+"""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+from common import command, mnist
+from published_penalty import SoftmaxPenalised, penalty_slope
+from trials import Results, print_summary, run_trials
+
+from stacked import (
+    Adam,
+    KLSparsity,
+    L1Sparsity,
+    LabelledImages,
+    Plain,
+    Sparse,
+    StackedAutoencoder,
+    TopK,
+    TrainingConfig,
+)
+from stacked.measures import hoyer_sparsity
+from stacked.plots import picture_rows
+from stacked.rows import Array
+from stacked.settings import to_json
+from stacked.trial import Outcome
+
+N_PIXELS = 784
+RELU = {"activation": "relu", "loss": "cross_entropy"}
+DECAY = {"weight_decay": 0.001 * N_PIXELS, "loss": "cross_entropy"}
+ARMS = {
+    "no penalty": Plain(64, activation="relu", **DECAY),
+    "softmax penalty": SoftmaxPenalised(64, activation="relu", weight=3.0 * N_PIXELS, target=0.05, **DECAY),
+    "KL, sigmoid codes": Sparse(64, penalty=KLSparsity(3.0 * N_PIXELS, target=0.05), **DECAY),
+    "L1, unit norm": Sparse(64, penalty=L1Sparsity(2.0), unit_norm=True, **RELU),
+    "top 6": Sparse(64, penalty=TopK(6, initial_k=32, annealing=5), unit_norm=True, revive=True, **RELU),
+}
+SHAPE = (4, 16)
+
+
+def training(smoke: bool) -> TrainingConfig:
+    """The source's settings."""
+    return TrainingConfig(epochs=2 if smoke else 50, batch_size=200 if smoke else 1024, optimizer=Adam(0.001))
+
+
+def compute(data: LabelledImages, config: TrainingConfig, device: str, arm: str, seed: int) -> Outcome:
+    """Train one layer and measure the codes of the test images."""
+    stack = StackedAutoencoder([ARMS[arm]], config, seed=seed, device=device).fit(data.x_train, progress=False)
+    codes = stack.encode(data.x_test)
+    figures = {
+        **code_figures(codes),
+        "unexplained": unexplained(stack.decode(codes), np.asarray(data.x_test)),
+        "penalty_slope": penalty_slope(stack.layers[0], data.x_train[: config.batch_size]),
+    }
+    return Outcome(figures, {"codes": codes[:10]})
+
+
+def code_figures(codes: Array) -> dict[str, float]:
+    """How sparse the codes are. A unit is called active above a tenth of the largest code, dead if it never is."""
+    active = codes > 0.1 * codes.max()
+    return {
+        "mean_activation": float(codes.mean(dtype=np.float64)),
+        "hoyer": float(np.nanmean(hoyer_sparsity(codes))),
+        "active_units": float(active.sum(axis=1).mean()),
+        "dead_units": int((~active.any(axis=0)).sum()),
+    }
+
+
+def unexplained(rebuilt: Array, x: Array) -> float:
+    """Share of the variance of the pixels that the reconstruction misses."""
+    return float(np.square(rebuilt - x).sum() / np.square(x - x.mean(axis=0)).sum())
+
+
+def run(out: Path, *, seeds: int, jobs: int, smoke: bool, device: str) -> None:
+    """Train 784-64 with and without sparsity penalties, one of them without a gradient; draw and measure the codes.
+
+    Writes results.json and codes.png. Finished seeds are kept and not computed again.
+    """
+    data, config = mnist(smoke), training(smoke)
+    settings = {"arms": {arm: to_json(layer) for arm, layer in ARMS.items()}, "training": to_json(config)}
+    compute_arm = functools.partial(compute, data, config, device)
+    results = run_trials(out, compute_arm, ARMS, settings=settings, seeds=seeds, jobs=jobs, smoke=smoke)
+    draw(out, results)
+    results.write()
+    columns = {
+        "mean_activation": ("mean code", ".3f"),
+        "hoyer": ("Hoyer sparsity", ".3f"),
+        "active_units": ("active of 64", ".1f"),
+        "dead_units": ("dead", ".1f"),
+        "unexplained": ("unexplained variance", ".1%"),
+        "penalty_slope": ("largest slope of the penalty", ".1e"),
+    }
+    print_summary(results, columns)
+
+
+def draw(out: Path, results: Results) -> None:
+    """The codes of the first ten test images as pictures, each arm as bright as its largest code."""
+    kept = {arm: arrays["codes"] for arm in ARMS if (arrays := results.arrays(arm)) is not None}
+    if kept:
+        rows = {arm: codes / codes.max() for arm, codes in kept.items()}
+        title = "Codes of the first ten test images, 64 units as 4 x 16 pixels"
+        picture_rows(rows, out / "codes.png", title=title, image_shape=SHAPE)
+
+
+if __name__ == "__main__":
+    command(run, __file__, seeds=3)
