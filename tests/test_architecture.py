@@ -16,6 +16,7 @@ ORDER = [
     *("autoencoders.base", "autoencoders.plain", "autoencoders.denoising", "autoencoders.sparse", "autoencoders"),
     *("cache_entry", "cache", "codes", "stack_checks", "stack"),
     *("network", "classifier_settings", "classifier", "model_files", "checkpoint"),
+    *("joined_rows", "neighbours", "index_files", "retrieval"),
     *("statistics", "comparison", "run_folder", "campaign", "plots"),
 ]
 ONLY_IN = {"h5py": {"hdf5"}, "matplotlib": {"plots"}, "rich": {"progress"}, "joblib": {"campaign"}}
