@@ -20,7 +20,9 @@ from stacked.classifier_settings import ClassifierSettings
 from stacked.corruption import Gaussian, Masking, SaltAndPepper
 from stacked.datasets import LabelledImages, load_idx, load_mnist
 from stacked.errors import DivergedError, StackedError, StackedWarning
+from stacked.neighbours import Neighbours, nearest
 from stacked.optimizers import LBFGS, SGD, Adam
+from stacked.retrieval import CodeIndex, load_index
 from stacked.schedules import CosineDecay, ExponentialDecay
 from stacked.stack import StackedAutoencoder
 from stacked.training_config import TrainingConfig
@@ -33,6 +35,7 @@ __all__ = [
     "Callback",
     "ClassifierSettings",
     "CodeCache",
+    "CodeIndex",
     "Contractive",
     "CosineDecay",
     "Denoising",
@@ -47,6 +50,7 @@ __all__ = [
     "LabelledImages",
     "LayerSettings",
     "Masking",
+    "Neighbours",
     "Plain",
     "SaltAndPepper",
     "Sparse",
@@ -58,7 +62,9 @@ __all__ = [
     "Variational",
     "load_classifier",
     "load_idx",
+    "load_index",
     "load_mnist",
     "load_stack",
+    "nearest",
     "save",
 ]

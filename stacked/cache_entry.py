@@ -104,15 +104,33 @@ def open_entry(path: Path, codes: Codes) -> Array | None:
         warnings.warn(message, StackedWarning, stacklevel=2)
         return None
     try:
-        values, sha256 = _mapped(path, codes)
-        if _sha256(values) != sha256:
-            raise ValueError("its values do not match their checksum")
-        return values
+        return read_entry(path, codes)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except ValueError as error:
         warnings.warn(f"{path} is computed again, for it cannot be used: {error}", StackedWarning, stacklevel=2)
         return None
+
+
+def read_entry(path: Path, codes: Codes) -> Array:
+    """The codes as a copy-on-write memory map, once the header and every value have been checked.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        When the entry is not to be trusted; it says why.
+    """
+    try:
+        values, sha256 = _mapped(path, codes)
+    except FileNotFoundError:
+        raise
+    except (OSError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+    if _sha256(values) != sha256:
+        raise ValueError("its values do not match their checksum")
+    return values
 
 
 def _mapped(path: Path, codes: Codes) -> "tuple[np.memmap[Any, Any], str]":

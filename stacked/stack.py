@@ -181,7 +181,7 @@ class StackedAutoencoder:
         depth : int, optional
             How many layers to go up; all by default.
         """
-        layers = self._up_to(depth)
+        layers = self.up_to(depth)
         rows = as_rows(x, "x", self.n_inputs)
         value_range(rows, "x", self.dtype)
         if self.cache is None:
@@ -190,7 +190,7 @@ class StackedAutoencoder:
 
     def decode(self, codes: Any, depth: int | None = None) -> Array:
         """Reconstructed rows, shape `(n, n_inputs)`, of codes that are `depth` layers up."""
-        layers = self._up_to(depth)
+        layers = self.up_to(depth)
         table = as_rows(codes, "codes", layers[-1].settings.n_units)
         value_range(table, "codes", self.dtype)
         out = np.empty((len(table), self.n_inputs), numpy_dtype(self.dtype))
@@ -203,12 +203,12 @@ class StackedAutoencoder:
     @property
     def n_inputs(self) -> int:
         """Columns of the rows that the stack was trained on."""
-        return self._up_to(None)[0].n_inputs
+        return self.up_to(None)[0].n_inputs
 
     @property
     def encoder_layers(self) -> list[Dense]:
         """The dense layers from the rows to the codes, bottom first: one of each layer, two of a variational one."""
-        return [dense for layer in self._up_to(None) for dense in layer.encoder_layers]
+        return [dense for layer in self.up_to(None) for dense in layer.encoder_layers]
 
     def disk_bytes(self, n_rows: int) -> int:
         """Bytes of codes that `fit` writes for so many rows: those of every layer but the last, which none reads."""
@@ -246,7 +246,8 @@ class StackedAutoencoder:
     def _cache_for_fit(self) -> contextlib.AbstractContextManager[CodeCache]:
         return temporary_cache() if self.cache is None else contextlib.nullcontext(self.cache)
 
-    def _up_to(self, depth: int | None) -> list[Autoencoder]:
+    def up_to(self, depth: int | None) -> list[Autoencoder]:
+        """The `depth` lowest layers, all by default; StackedError when there are none, or not so many."""
         if not self.layers:
             raise StackedError("the stack: expected a trained one, received one without layers; call fit(x) first")
         if depth is None:

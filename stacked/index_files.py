@@ -1,0 +1,152 @@
+"""A saved index as a folder: the stack, the codes as one cache entry, and `index.json`.
+
+`index.json` names the stack and the codes by what they hold and is renamed into place last, so that a folder holds
+the old index or the new one, whole.
+"""
+
+import contextlib
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stacked.autoencoders import Autoencoder
+from stacked.cache_entry import Codes, is_entry, read_entry, write_entry
+from stacked.checkpoint import load_stack, save
+from stacked.devices import numpy_dtype
+from stacked.errors import StackedError, check_count, mismatch
+from stacked.files import write_atomically
+from stacked.rows import Array, Rows, blocks, fingerprint
+from stacked.stack import StackedAutoencoder
+
+FORMAT = 1
+_FILE = "index.json"
+_DIGITS = 16  # of a key, in a name
+
+
+def encoders_key(layers: Sequence[Autoencoder]) -> str:
+    """SHA-256 of all that codes depend on besides the rows, as hexadecimal digits."""
+    return hashlib.sha256(" ".join(layer.encoder_fingerprint() for layer in layers).encode()).hexdigest()
+
+
+def write_index(folder: Path, stack: StackedAutoencoder, depth: int, codes: Rows) -> None:
+    """Write an index into a folder, made if need be; replace the index that is there.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to.
+    stack : StackedAutoencoder
+        What made the codes.
+    depth : int
+        With how many of its layers.
+    codes : Rows
+        Shape `(n, n_units)`, in the dtype of the stack.
+
+    Raises
+    ------
+    StackedError
+        When the folder cannot be written.
+    """
+    encoders, key = encoders_key(stack.up_to(depth)), fingerprint(codes)
+    stack_name, codes_name = _names(encoders, key)
+    held = {"depth": depth, "n_rows": len(codes), "encoders": encoders, "codes": key}
+    save(stack, folder / stack_name)
+    try:
+        _write_codes(folder / codes_name, key, codes)
+        write_atomically(folder / _FILE, json.dumps({"format": FORMAT, **held}, indent=1).encode())
+        _remove_stale(folder, {stack_name, codes_name})
+    except OSError as error:
+        raise StackedError(f"{folder}: the index cannot be written there ({error}); name another folder") from error
+
+
+def read_index(folder: Path, device: str) -> tuple[StackedAutoencoder, int, Array]:
+    """The stack, depth and codes in a folder, once all is what was written; the codes are a copy-on-write memory map.
+
+    Raises
+    ------
+    StackedError
+        When the folder holds no index, or one that is damaged or of another version.
+    """
+    path = folder / _FILE
+    described = _read_description(path)
+    stack_name, codes_name = _names(described["encoders"], described["codes"])
+    stack = load_stack(folder / stack_name, device=device)
+    with _blaming(path):
+        layers = stack.up_to(described["depth"])
+        check_count("n_rows", described["n_rows"])
+    if encoders_key(layers) != described["encoders"]:
+        expected, received = f"the stack that made the codes in {folder}", "another"
+        remedy = "restore the folder, or make the index again"
+        raise mismatch(str(folder / stack_name), expected=expected, received=received, remedy=remedy)
+    shape = described["n_rows"], layers[-1].settings.n_units
+    codes = _read_codes(folder / codes_name, Codes(described["codes"], shape, numpy_dtype(stack.dtype)))
+    return stack, len(layers), codes
+
+
+def _names(encoders: object, key: object) -> tuple[str, str]:
+    """What the stack's folder and the file of the codes are called; a stranger's keys lead to no other folder."""
+    return Path(f"stack-{str(encoders)[:_DIGITS]}").name, Path(f"codes-{str(key)[:_DIGITS]}.h5").name
+
+
+def _write_codes(path: Path, key: str, rows: Rows) -> None:
+    """Write codes beside their name, then rename: a file of this name may be mapped, even by these rows."""
+
+    def copy(out: Array) -> None:
+        for start, block in blocks(rows):
+            out[start : start + len(block)] = block
+
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        write_entry(part, Codes(key, (len(rows), rows.shape[1]), np.dtype(rows.dtype)), copy)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _remove_stale(folder: Path, current: set[str]) -> None:
+    """Remove other stacks and codes of ours: what has a whole key in its name."""
+    key = "[0-9a-f]" * _DIGITS
+    for path in (*folder.glob(f"stack-{key}"), *folder.glob(f"codes-{key}.h5")):
+        if path.name not in current:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    try:
+        described = json.loads(path.read_bytes())
+        found = {field: described[field] for field in ("format", "depth", "n_rows", "encoders", "codes")}
+    except OSError as error:
+        raise StackedError(f"{path}: expected a saved index, but it cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StackedError(f"{path}: expected an index saved by stacked, but it is not whole: {error!r}") from error
+    if found["format"] != FORMAT:
+        remedy = "load it with the version of stacked that wrote it"
+        raise mismatch(str(path), expected=f"format {FORMAT}", received=repr(found["format"]), remedy=remedy)
+    return found
+
+
+def _read_codes(path: Path, codes: Codes) -> Array:
+    wanted = f"{path}: expected the codes of the index, but"
+    try:
+        if path.exists() and not is_entry(path):
+            raise StackedError(f"{wanted} the file was not written by stacked; restore it, or make the index again")
+        return read_entry(path, codes)
+    except FileNotFoundError as error:
+        raise StackedError(f"{wanted} there is no such file; restore it, or make the index again") from error
+    except (OSError, ValueError) as error:
+        raise StackedError(f"{wanted} {error}; restore the file, or make the index again") from error
+
+
+@contextlib.contextmanager
+def _blaming(path: Path) -> Iterator[None]:
+    """Name the file in whatever is wrong with its values."""
+    try:
+        yield
+    except StackedError as error:
+        raise StackedError(f"{path}: the index in it cannot be used: {error}") from error
