@@ -143,7 +143,7 @@ def main(
         seeds = default_seeds(seeds, smoke=smoke)
         results = run(out, seeds=seeds, jobs=default_jobs(jobs), epochs=epochs, smoke=smoke, device=device)
         print_arms(console, results)
-        print_pairs(console, results)
+        print_pairs(console, results["summary"]["pairs"], results["summary"]["pairs_among_healthy"])
     console.print(f"written to {out}")
 
 

@@ -1,11 +1,14 @@
 """Tables on the terminal: the arms of a comparison with their spread, paired differences, and what others share."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from statistics import fmean, median
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+Pair = dict[str, Any]
+"""One of the differences that `stacked.statistics.compare_pairs` returns."""
 
 _SIGNIFICANT = 0.05
 _FEWEST = 6
@@ -24,7 +27,7 @@ def print_arms(console: Console, results: dict[str, Any]) -> None:
         table.add_row(arm, str(summary["n"]), mean, _percent(summary["median"]), spread, str(summary["collapsed"]))
         if arm in toolbox:
             table.add_row(*_theirs(toolbox[arm]), style="dim")
-    console.print(table)
+    print_table(console, table)
     console.print(
         "collapsed: runs that recognise less than 5 % of some digit; they count in every column.", soft_wrap=True
     )
@@ -38,23 +41,30 @@ def print_arms(console: Console, results: dict[str, Any]) -> None:
         )
 
 
-def print_pairs(console: Console, results: dict[str, Any]) -> None:
-    """One row a pair of arms: the difference seed by seed, over all seeds and over those without a collapse."""
+def print_pairs(console: Console, pairs: Sequence[Pair], among_healthy: Sequence[Pair] = ()) -> None:
+    """One row a pair of arms, as of `compare_pairs`: the differences seed by seed, and those without collapses."""
     columns = ("paired difference", "seeds", "mean [95 % interval]", "median", "p (Holm)", "resolved")
     table = bare_table("Differences between arms with the same seed, points of error rate", columns)
-    for pair in results["summary"]["pairs"]:
+    for pair in pairs:
         table.add_row(" - ".join(pair["pair"]), *_difference(pair), *_verdict(pair))
-    for pair in results["summary"]["pairs_among_healthy"]:
+    for pair in among_healthy:
         table.add_row(" - ".join(pair["pair"]) + " *", *_difference(pair), style="dim")
-    console.print(table)
+    print_table(console, table)
     console.print("p: Wilcoxon signed-rank test, corrected for the pairs that were tested.")
-    console.print("* seeds where neither run collapsed: a selection, to see what collapses do; untested.")
+    if among_healthy:
+        console.print("* seeds where neither run collapsed: a selection, to see what collapses do; untested.")
 
 
 def print_failed(console: Console, arm: str, reasons: Collection[str], *, lacking: str) -> None:
     """One line on the failed trials of an arm: how many, what they lack, and why."""
     why = ", ".join(sorted(set(reasons)))
     console.print(f"{arm}: {len(reasons)} more failed and have no {lacking}: {why}", markup=False, highlight=False)
+
+
+def print_table(console: Console, table: Table) -> None:
+    """The table as wide as it is: in a narrow window lines are broken, and no figure is cut off."""
+    table.width = console.measure(table, options=console.options.update(max_width=1000)).maximum
+    console.print(table, crop=False)
 
 
 def bare_table(title: str, columns: Iterable[str]) -> Table:

@@ -18,6 +18,7 @@ import functools
 from pathlib import Path
 
 import numpy as np
+import torch
 from common import command, mnist
 from published_penalty import SoftmaxPenalised, penalty_slope
 from trials import Results, print_summary, run_trials
@@ -33,6 +34,7 @@ from stacked import (
     TopK,
     TrainingConfig,
 )
+from stacked.losses import unexplained_variance
 from stacked.measures import hoyer_sparsity
 from stacked.plots import picture_rows
 from stacked.rows import Array
@@ -60,10 +62,11 @@ def training(smoke: bool) -> TrainingConfig:
 def compute(data: LabelledImages, config: TrainingConfig, device: str, arm: str, seed: int) -> Outcome:
     """Train one layer and measure the codes of the test images."""
     stack = StackedAutoencoder([ARMS[arm]], config, seed=seed, device=device).fit(data.x_train, progress=False)
-    codes = stack.encode(data.x_test)
+    x_test = np.asarray(data.x_test)
+    codes = stack.encode(x_test)
     figures = {
         **code_figures(codes),
-        "unexplained": unexplained(stack.decode(codes), np.asarray(data.x_test)),
+        "unexplained": float(unexplained_variance(torch.as_tensor(stack.decode(codes)), torch.as_tensor(x_test))),
         "penalty_slope": penalty_slope(stack.layers[0], data.x_train[: config.batch_size]),
     }
     return Outcome(figures, {"codes": codes[:10]})
@@ -78,11 +81,6 @@ def code_figures(codes: Array) -> dict[str, float]:
         "active_units": float(active.sum(axis=1).mean()),
         "dead_units": int((~active.any(axis=0)).sum()),
     }
-
-
-def unexplained(rebuilt: Array, x: Array) -> float:
-    """Share of the variance of the pixels that the reconstruction misses."""
-    return float(np.square(rebuilt - x).sum() / np.square(x - x.mean(axis=0)).sum())
 
 
 def run(out: Path, *, seeds: int, jobs: int, smoke: bool, device: str) -> None:

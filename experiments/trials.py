@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from common import console, versions, versions_that_matter, with_progress, write_results
-from report_table import bare_table, print_failed, with_interval
+from report_table import bare_table, print_failed, print_table, with_interval
 from rich.markup import escape
 
 from stacked.campaign import finished_trials
@@ -56,10 +56,10 @@ class Results:
                 plain[arm][figure] = {**summarise(list(by_seed.values())), "failed": len(self.failures[arm])}
         return plain
 
-    def write(self) -> None:
-        """Write `results.json`: settings, versions, the figures of every arm seed by seed, and their summary."""
+    def write(self, **more: Any) -> None:
+        """Write `results.json`: settings, versions, every arm's figures seed by seed, their summary, and more."""
         arms = {arm: {"figures": of_arm, "failed": self.failures[arm]} for arm, of_arm in self.figures.items()}
-        written = {"settings": self.settings, "versions": versions(), "arms": arms, "summary": self.summary}
+        written = {"settings": self.settings, "versions": versions(), "arms": arms, "summary": self.summary, **more}
         write_results(self.out, written)
 
     def _numeric_figures(self) -> list[str]:
@@ -124,8 +124,7 @@ def print_summary(results: Results, columns: Mapping[str, Column]) -> None:
         means = [_mean(summary.get(figure), form) for figure, (_, form) in shown.items()]
         counts = (str(len(results.figures[arm])), str(len(results.failures[arm])))
         table.add_row(*map(escape, (arm, *means, *counts)))
-    table.width = console.measure(table, options=console.options.update(max_width=1000)).maximum
-    console.print(table, crop=False)  # in a narrow window lines are broken, and no figure is cut off
+    print_table(console, table)
     for arm, failures in results.failures.items():
         if failures:
             print_failed(console, arm, failures.values(), lacking="figures")
