@@ -65,7 +65,6 @@ ARMS = {
     "784-500-32": Codes((500,), 32),
     "784-500-250-32": Codes((500, 250), 32),
     "784-500-250-16 unrolled": Codes((500, 250), 16, "unrolled"),
-    "784-500-32 unrolled": Codes((500,), 32, "unrolled"),
     "784-500-250-32 unrolled": Codes((500, 250), 32, "unrolled"),
     "784-500-250-32 with labels": Codes((500, 250), 32, "with labels"),
 }
