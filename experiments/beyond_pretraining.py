@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from common import command, console, mnist
+from common import command, console, fingerprints, mnist
 from deep_networks import DeepNetwork
 from report_table import bare_table, print_table
 from trials import Results, run_trials
@@ -123,9 +123,11 @@ def run(out: Path, *, seeds: int, jobs: int, smoke: bool, device: str) -> None:
     data, wanted = mnist(smoke), plan(smoke)
     data = data._replace(x_train=data.x_train[:N_ROWS], y_train=data.y_train[:N_ROWS])
     trainings = {"layer": to_json(wanted.layer), "network": to_json(wanted.network)}
-    settings = {"trainings": trainings, "rows": len(data.x_train), "width": WIDTH}
+    settings = {"data": fingerprints(data), "trainings": trainings, "rows": len(data.x_train), "width": WIDTH}
     compute_arm = functools.partial(compute, data, wanted, device)
-    results = run_trials(out, compute_arm, wanted.nets, settings=settings, seeds=seeds, jobs=jobs, smoke=smoke)
+    results = run_trials(
+        out, compute_arm, wanted.nets, settings=settings, seeds=seeds, jobs=jobs, smoke=smoke, device=device
+    )
     results.write()
     print_depths(results, wanted)
     draw(out, results, wanted)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import joblib
+import numpy as np
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -18,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from stacked import LabelledImages, StackedError, load_mnist
 from stacked.devices import device_named
 from stacked.files import write_atomically
+from stacked.rows import fingerprint
 
 Out = Annotated[Path | None, typer.Option(help="Folder for results, made if need be.", show_default="results/NAME")]
 Seeds = Annotated[int | None, typer.Option(min=1, help="Seeds, from 0.", show_default="10, or 2 with --smoke")]
@@ -79,6 +81,11 @@ def mnist(smoke: bool) -> LabelledImages:
     if not smoke:
         return data
     return LabelledImages(data.x_train[:2000], data.y_train[:2000], data.x_test[:1000], data.y_test[:1000])
+
+
+def fingerprints(data: LabelledImages) -> list[str]:
+    """What tells these images and labels from all others, for settings that kept trials must share."""
+    return [fingerprint(part if part.ndim == 2 else part[:, None]) for part in map(np.asarray, data)]
 
 
 def default_folder(script: str, *, smoke: bool, variant: str = "") -> Path:

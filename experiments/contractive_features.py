@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import command, console, mnist
+from common import command, console, fingerprints, mnist
 from report_table import print_pairs
 from trials import Results, print_summary, run_trials
 
@@ -109,9 +109,11 @@ def run(out: Path, *, seeds: int, jobs: int, smoke: bool, device: str) -> None:
     """
     data, config = mnist(smoke), training(smoke)
     arms = {arm: None if layer is None else to_json(layer) for arm, layer in ARMS.items()}
-    settings = {"arms": arms, "training": to_json(config)}
+    settings = {"data": fingerprints(data), "arms": arms, "training": to_json(config)}
     compute_arm = functools.partial(compute, data, config, device)
-    results = run_trials(out, compute_arm, ARMS, settings=settings, seeds=seeds, jobs=jobs, smoke=smoke)
+    results = run_trials(
+        out, compute_arm, ARMS, settings=settings, seeds=seeds, jobs=jobs, smoke=smoke, device=device
+    )
     chosen = picked(results)
     results.write(picked=chosen)
     columns = {

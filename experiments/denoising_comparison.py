@@ -16,7 +16,6 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 from common import (
     Device,
@@ -28,6 +27,7 @@ from common import (
     default_folder,
     default_jobs,
     default_seeds,
+    fingerprints,
     launch,
     make_folder,
     mnist,
@@ -53,7 +53,6 @@ from stacked import (
 from stacked.comparison import Arm, Recipe, Run, finished_runs
 from stacked.error_table import tabulate
 from stacked.plots import error_distributions, filter_tiles
-from stacked.rows import fingerprint
 from stacked.run_folder import RunFolder
 from stacked.settings import to_json
 from stacked.statistics import same_distribution
@@ -81,7 +80,7 @@ def run(out: Path, *, seeds: int, jobs: int, epochs: int, smoke: bool, device: s
         "versions": versions_that_matter(),
         "arms": to_json(list(ARMS)),
         "recipe": to_json(recipe(epochs, device)),
-        "data": [fingerprint(part if part.ndim == 2 else part[:, None]) for part in map(np.asarray, data)],
+        "data": fingerprints(data),
     }
     folder = RunFolder(out, settings)
     megabytes = jobs * StackedAutoencoder(ARMS[0].layers).disk_bytes(len(data.x_train)) / 1e6

@@ -15,7 +15,7 @@ import functools
 from pathlib import Path
 
 import numpy as np
-from common import command, mnist
+from common import command, fingerprints, mnist
 from trials import Results, print_summary, run_trials
 
 from stacked import SGD, Denoising, LabelledImages, Masking, StackedAutoencoder, TrainingConfig
@@ -72,9 +72,15 @@ def run(out: Path, *, seeds: int, jobs: int, smoke: bool, device: str) -> None:
     Writes results.json, filters.png and losses.png. Finished seeds are kept and not computed again.
     """
     data, config = mnist(smoke), training(smoke)
-    settings = {"arms": {arm: to_json(layer) for arm, layer in ARMS.items()}, "training": to_json(config)}
+    settings = {
+        "data": fingerprints(data),
+        "arms": {arm: to_json(layer) for arm, layer in ARMS.items()},
+        "training": to_json(config),
+    }
     compute_arm = functools.partial(compute, data, config, device)
-    results = run_trials(out, compute_arm, ARMS, settings=settings, seeds=seeds, jobs=jobs, smoke=smoke)
+    results = run_trials(
+        out, compute_arm, ARMS, settings=settings, seeds=seeds, jobs=jobs, smoke=smoke, device=device
+    )
     draw(out, results)
     results.write()
     columns = {

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import command, mnist
+from common import command, fingerprints, mnist
 from trials import Results, print_summary, run_trials
 
 from stacked import (
@@ -160,9 +160,11 @@ def run(out: Path, *, seeds: int, jobs: int, smoke: bool, device: str) -> None:
         arm: {**to_json(codes), "layers": to_json(layers(codes) if codes.n_codes else [])}
         for arm, codes in ARMS.items()
     }
-    settings = {"arms": described, "plan": to_json(wanted)}
+    settings = {"data": fingerprints(data), "arms": described, "plan": to_json(wanted)}
     compute_arm = functools.partial(compute, data, wanted, device)
-    results = run_trials(out, compute_arm, ARMS, settings=settings, seeds=seeds, jobs=jobs, smoke=smoke)
+    results = run_trials(
+        out, compute_arm, ARMS, settings=settings, seeds=seeds, jobs=jobs, smoke=smoke, device=device
+    )
     draw(out, results, data)
     results.write()
     columns = {

@@ -9,7 +9,7 @@ import functools
 from pathlib import Path
 
 import numpy as np
-from common import command, mnist
+from common import command, fingerprints, mnist
 from trials import Results, print_summary, run_trials
 
 from stacked import Adam, LabelledImages, Plain, StackedAutoencoder, TrainingConfig
@@ -48,9 +48,11 @@ def run(out: Path, *, seeds: int, jobs: int, smoke: bool, device: str) -> None:
     Writes results.json, reconstructions.png and losses.png. Finished seeds are kept and not computed again.
     """
     data, config = mnist(smoke), training(smoke)
-    settings = {"layer": to_json(LAYER), "training": to_json(config)}
+    settings = {"data": fingerprints(data), "layer": to_json(LAYER), "training": to_json(config)}
     compute_arm = functools.partial(compute, data, config, device)
-    results = run_trials(out, compute_arm, [ARM], settings=settings, seeds=seeds, jobs=jobs, smoke=smoke)
+    results = run_trials(
+        out, compute_arm, [ARM], settings=settings, seeds=seeds, jobs=jobs, smoke=smoke, device=device
+    )
     draw(out, results, data)
     results.write()
     columns = {

@@ -13,7 +13,7 @@ Settings   Fewer iterations than the tutorial's 400 a phase: 100 for the first l
 import functools
 from pathlib import Path
 
-from common import command, mnist
+from common import command, fingerprints, mnist
 from trials import print_summary, run_trials
 
 from stacked import (
@@ -74,9 +74,16 @@ def run(out: Path, *, seeds: int, jobs: int, smoke: bool, device: str) -> None:
     """
     data, configs = mnist(smoke), trainings(smoke)
     described = {phase: to_json(config) for phase, config in configs.items()}
-    settings = {"layer": to_json(LAYER), "classifier": to_json(CLASSIFIER), "trainings": described}
+    settings = {
+        "data": fingerprints(data),
+        "layer": to_json(LAYER),
+        "classifier": to_json(CLASSIFIER),
+        "trainings": described,
+    }
     compute_arm = functools.partial(compute, data, configs, device)
-    results = run_trials(out, compute_arm, [ARM], settings=settings, seeds=seeds, jobs=jobs, smoke=smoke)
+    results = run_trials(
+        out, compute_arm, [ARM], settings=settings, seeds=seeds, jobs=jobs, smoke=smoke, device=device
+    )
     results.write()
     columns = {
         "correct_before": ("correct before fine-tuning", ".2%"),

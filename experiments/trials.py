@@ -77,6 +77,7 @@ def run_trials(
     seeds: int,
     jobs: int,
     smoke: bool,
+    device: str,
     threads: int = 1,
 ) -> Results:
     """Run what is missing of every arm and seed, and return all there is.
@@ -90,13 +91,13 @@ def run_trials(
     arms : collection of str
         Names.
     settings : dict
-        All that a trial depends on besides arm, seed and `smoke`, fit for JSON.
-    seeds, jobs, smoke
+        All that a trial depends on besides the arm, the seed and the flags, fit for JSON.
+    seeds, jobs, smoke, device
         As the flags say.
     threads : int
         Torch threads of each trial.
     """
-    fixed = {"versions": versions_that_matter(), "smoke": smoke, **settings}
+    fixed = {"versions": versions_that_matter(), "smoke": smoke, "device": device, **settings}
     folder = RunFolder(out, fixed)
     console.print(f"{len(arms)} arms x {seeds} seeds, {jobs} jobs.", highlight=False)
     finished = finished_trials(compute, arms, range(seeds), folder, jobs, threads)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import command, mnist
+from common import command, fingerprints, mnist
 from trials import Results, print_summary, run_trials
 
 from stacked import (
@@ -117,9 +117,11 @@ def run(out: Path, *, seeds: int, jobs: int, smoke: bool, device: str) -> None:
     """
     data, config = mnist(smoke), training(smoke)
     arms = {arm: to_json(layers) for arm, layers in STACKS.items()} | COMPONENTS
-    settings = {"arms": arms, "training": to_json(config)}
+    settings = {"data": fingerprints(data), "arms": arms, "training": to_json(config)}
     compute_arm = functools.partial(compute, data, config, device)
-    results = run_trials(out, compute_arm, ARMS, settings=settings, seeds=seeds, jobs=jobs, smoke=smoke)
+    results = run_trials(
+        out, compute_arm, ARMS, settings=settings, seeds=seeds, jobs=jobs, smoke=smoke, device=device
+    )
     draw(out, results, data)
     results.write()
     columns = {

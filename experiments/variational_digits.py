@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import command, mnist
+from common import command, fingerprints, mnist
 from scipy.stats import norm
 from trials import Results, print_summary, run_trials
 
@@ -85,9 +85,11 @@ def run(out: Path, *, seeds: int, jobs: int, smoke: bool, device: str) -> None:
     data, config = binarised(mnist(smoke)), training(smoke)
     n_samples = 10 if smoke else 500
     arms = {arm: to_json(layer) for arm, layer in ARMS.items()}
-    settings = {"arms": arms, "training": to_json(config), "samples": n_samples}
+    settings = {"data": fingerprints(data), "arms": arms, "training": to_json(config), "samples": n_samples}
     compute_arm = functools.partial(compute, data, config, n_samples, device)
-    results = run_trials(out, compute_arm, ARMS, settings=settings, seeds=seeds, jobs=jobs, smoke=smoke)
+    results = run_trials(
+        out, compute_arm, ARMS, settings=settings, seeds=seeds, jobs=jobs, smoke=smoke, device=device
+    )
     draw(out, results, data)
     results.write()
     columns = {

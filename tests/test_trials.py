@@ -34,7 +34,9 @@ def compute(arm, seed, ran=None, diverging=()):
 
 
 def run(out, compute=compute, *, seeds=4, arms=LEVELS, jobs=1, settings=None, smoke=False):
-    return run_trials(out, compute, arms, settings=settings or {"rate": 0.1}, seeds=seeds, jobs=jobs, smoke=smoke)
+    return run_trials(
+        out, compute, arms, settings=settings or {"rate": 0.1}, seeds=seeds, jobs=jobs, smoke=smoke, device="cpu"
+    )
 
 
 def failing(*diverging, ran=None):
