@@ -135,6 +135,11 @@ class SparseAutoencoder(DenseAutoencoder):
             tiny = torch.finfo(weight.dtype).tiny
             weight.div_(weight.norm(dim=0).clamp_(min=tiny))
 
+    def figures(self, x: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
+        """With the final k, so that epochs compare while k falls and early stopping picks what codes will be."""
+        codes = self.settings.codes.apply(self.encoder.logits(x))
+        return {"loss": self.output.loss(self.decoder_logits(codes), x)}
+
     def inspect(self, sample: Tensor) -> dict[str, Tensor]:
         codes = self.encode(sample)
         active = self._active(codes)
