@@ -24,7 +24,7 @@ def give_new_weights(
     Parameters
     ----------
     dead : Tensor
-        Numbers of the dead units, not all there are.
+        Numbers of the dead units; where all are dead, the mean length is theirs.
     encoder, decoder : Dense, TiedDense
         Changed in place; the velocities that their gradients hold are forgotten.
     residuals : Tensor
@@ -38,6 +38,8 @@ def give_new_weights(
     directions = torch.nn.functional.normalize(residuals[rows], dim=1)
     living = torch.ones(len(encoder.bias), dtype=torch.bool, device=dead.device)
     living[dead] = False
+    if not living.any():
+        living[:] = True
     length = LENGTH * encoder.weight[living].norm(dim=1).mean()
     decoder.weight[:, dead] = directions.t()
     encoder.weight[dead] = length * directions

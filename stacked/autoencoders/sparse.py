@@ -152,7 +152,7 @@ class SparseAutoencoder(DenseAutoencoder):
     def revive(self, sample: Tensor, noise: Stream) -> None:
         codes = self.encode(sample)
         dead = (~self._active(codes).any(dim=0)).nonzero()[:, 0]
-        if self.settings.revive and 0 < len(dead) < self.settings.n_units:
+        if self.settings.revive and len(dead) > 0:
             give_new_weights(dead, self.encoder, self.decoder, sample - self.decode(codes), noise)
             self.constrain()
 
