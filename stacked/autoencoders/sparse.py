@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stacked.activations import TOP_K_ACTIVATIONS, top_k
 from stacked.autoencoders.dense import DenseAutoencoder, DenseSettings
-from stacked.autoencoders.revival import give_new_weights
+from stacked.autoencoders.revival import COMPETING_LENGTH, LENGTH, give_new_weights
 from stacked.autoencoders.sparsity import KLSparsity, L1Sparsity, TopK
 from stacked.errors import check_choice, check_flag, mismatch
 from stacked.gradients import CodePenalty
@@ -153,7 +153,8 @@ class SparseAutoencoder(DenseAutoencoder):
         codes = self.encode(sample)
         dead = (~self._active(codes).any(dim=0)).nonzero()[:, 0]
         if self.settings.revive and len(dead) > 0:
-            give_new_weights(dead, self.encoder, self.decoder, sample - self.decode(codes), noise)
+            share = COMPETING_LENGTH if isinstance(self.settings.penalty, TopK) else LENGTH
+            give_new_weights(dead, self.encoder, self.decoder, sample - self.decode(codes), noise, share)
             self.constrain()
 
     def _active(self, codes: Tensor) -> Tensor:
