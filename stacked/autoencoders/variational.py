@@ -9,7 +9,7 @@ with both terms summed over the units of a row, in nats. The codes of a row are 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,9 +109,13 @@ class VariationalAutoencoder(Autoencoder):
         super().draw(stream)
         self.log_variance.draw(stream, random_bias=self.settings.random_bias)
 
+    def decayed_weights(self) -> Iterator[nn.Parameter]:
+        yield from super().decayed_weights()
+        yield self.log_variance.weight
+
     def advance(self, epochs: float) -> None:
-        warmth = min(1.0, epochs / self.settings.warm_up) if self.settings.warm_up else 1.0
-        self._kl_weight = warmth * self.settings.kl_weight
+        warmth = min(1.0, epochs / float(self.settings.warm_up)) if self.settings.warm_up else 1.0
+        self._kl_weight = warmth * float(self.settings.kl_weight)
 
     def prepare(self, x: Tensor, labels: Tensor | None, noise: Stream | None) -> Batch:
         like = x.new_empty(x.shape[0], self.settings.n_units)
