@@ -273,6 +273,11 @@ CALLS = {
         lambda: variational().elbo(changed(np.nan)),
         "x: expected finite numbers, received nan in row 17",
     ),
+    "bound of pixels": (
+        lambda: variational().elbo(PIXELS),
+        "x: expected rows in [0, 1], for outputs are Bernoulli, received rows from 0 to 254; scale them",
+    ),
+    "likelihood below 0": (lambda: variational().log_likelihood(X - 0.5), "x: expected rows in [0, 1]"),
     "bound of no samples": (lambda: variational().elbo(X, n_samples=0), "n_samples: expected a whole number"),
     "likelihood of no rows": (lambda: variational().log_likelihood(X[:0]), "x: expected at least one row"),
     "likelihood of no samples": (
