@@ -32,6 +32,10 @@ class Activation:
     high: float
     gain: float
 
+    def __reduce__(self) -> tuple[Callable[[str], "Activation"], tuple[str]]:
+        """A copy in another process is made by name, for most of the functions cannot be sent."""
+        return activation_named, (self.name,)
+
 
 def _sigmoid_derivative_(error: Tensor, a: Tensor) -> Tensor:
     """error * a * (1 - a)"""

@@ -1,6 +1,7 @@
 """Saving and loading trained stacks and classifiers."""
 
 import contextlib
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from torch import nn
 
 from stacked.autoencoders import SETTINGS as LAYER_SETTINGS
 from stacked.cache import CodeCache
-from stacked.callbacks import History
+from stacked.callbacks import History, Record
 from stacked.classifier import FeedforwardClassifier, bare_layers
 from stacked.classifier_settings import ClassifierSettings
 from stacked.devices import device_named, dtype_named, numpy_dtype
@@ -108,8 +109,8 @@ def _described_stack(stack: StackedAutoencoder) -> dict[str, Any]:
         "n_inputs": stack.n_inputs,
         "layers": to_json(stack.settings),
         "training": to_json(stack.training),
-        "histories": [history.records for history in stack.histories],
-        "fine_tuning": stack.fine_tuning.records,
+        "histories": [_records(history) for history in stack.histories],
+        "fine_tuning": _records(stack.fine_tuning),
     }
 
 
@@ -118,7 +119,7 @@ def _described_classifier(classifier: FeedforwardClassifier) -> dict[str, Any]:
         "kind": "classifier",
         "settings": to_json(classifier.settings),
         "n_frozen": classifier.n_frozen,
-        "history": classifier.history.records,
+        "history": _records(classifier.history),
     }
 
 
@@ -128,10 +129,20 @@ def _seed(description: dict[str, Any]) -> int:
     return seed
 
 
+def _records(history: History) -> list[Record]:
+    """The records as JSON has them, which knows no NaN and no infinity: these become null."""
+    return [{name: None if _is_no_number(value) else value for name, value in record.items()} for record in history]
+
+
+def _is_no_number(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
 def _history(records: Any) -> History:
+    """A stored history; its nulls are NaN."""
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise mismatch("history", expected="a list of records", received=repr(records), remedy="save the model again")
-    return History(records)
+    return History([{k: math.nan if v is None else v for k, v in record.items()} for record in records])
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from stacked.autoencoders import KINDS, LayerSettings
+from stacked.autoencoders.dense import DenseSettings
 from stacked.errors import StackedWarning, mismatch
 from stacked.rows import Rows
 from stacked.training_config import TrainingConfig
@@ -38,7 +39,9 @@ def check_ranges(layers: Sequence[LayerSettings], rows: Rows, bounds: tuple[floa
     remedy = "scale the rows to [0, 1], or set output='linear'"
     _check_range(1, layers[0], "rows", bounds, remedy, refuse=whole_numbers)
     for number, (below, layer) in enumerate(pairwise(layers), start=2):
-        remedy = f"set output='linear' in layer {number}, or activation='sigmoid' in layer {number - 1}"
+        remedy = f"set output='linear' in layer {number}"
+        if isinstance(below, DenseSettings):  # the codes of a variational layer are linear whatever its activation
+            remedy += f", or activation='sigmoid' in layer {number - 1}"
         codes = f"the {below.code_activation} codes of layer {number - 1}"
         _check_range(number, layer, codes, (below.codes.low, below.codes.high), remedy)
 

@@ -141,8 +141,8 @@ class Training:
 
     def _step(self, x: Tensor, labels: Tensor | None, optimizer: Optimizer, factor: float) -> None:
         self.model.advance(len(self.history) + self._rows_seen / self.n_rows)
-        missing = self.model.sample_size - sum(map(len, self._sample))
-        if missing > 0:
+        missing = self.model.sample_size - self._rows_seen
+        if missing > 0 and len(self.history) == 0:
             self._sample.append(x[:missing].clone())
         batch = self.model.prepare(x, labels, self.streams.noise)
         value = optimizer.step(partial(self.model.accumulate_gradients, batch), factor)

@@ -13,6 +13,7 @@ from stacked import (
     Adam,
     ClassifierSettings,
     CodeCache,
+    Contractive,
     CosineDecay,
     Denoising,
     EarlyStopping,
@@ -28,7 +29,9 @@ from stacked import (
     StackedAutoencoder,
     StackedError,
     StackedWarning,
+    TopK,
     TrainingConfig,
+    Variational,
 )
 
 X = np.random.default_rng(0).random((40, 6), dtype=np.float32)
@@ -48,6 +51,10 @@ def stack(*layers, **options):
 
 def fitted():
     return stack().fit(X)
+
+
+def variational():
+    return stack(Variational(2, hidden=3)).fit(X).layers[0]
 
 
 def classifier():
@@ -111,6 +118,12 @@ RANGES = {
         "layer 2 (cross_entropy on sigmoid output): expected targets in [0, 1], received the relu codes of layer 1 "
         "from 0 to inf; set output='linear' in layer 2, or activation='sigmoid' in layer 1",
     ),
+    "Bernoulli outputs on variational codes": (
+        [Variational(4), Variational(3)],
+        X,
+        "received the linear codes of layer 1 from -inf to inf; set output='linear' in layer 2",
+    ),
+    "Bernoulli outputs above 1": ([Variational(4)], 3 * X, "layer 1 (cross_entropy on sigmoid output): expected"),
     "cross-entropy on tanh codes": ([Plain(4, activation="tanh"), Plain(3, loss="cross_entropy")], X, "from -1 to 1"),
 }
 
@@ -131,6 +144,11 @@ def test_validation_rows_outside_the_range_of_a_loss():
 def test_reals_that_a_sigmoid_cannot_reach_are_warned_about(layers):
     with pytest.warns(StackedWarning, match=r"expected targets in \[0, 1\].*output='linear'"):
         stack(*layers).fit(3 * X if len(layers) == 1 else X)
+
+
+def test_no_other_activation_is_advised_for_codes_that_are_always_linear():
+    with pytest.warns(StackedWarning, match="set output='linear' in layer 2$"):
+        stack(Variational(4, activation="relu"), Plain(3)).fit(X)
 
 
 def test_linear_output_takes_any_range():
@@ -207,6 +225,65 @@ CALLS = {
     "KL target": (lambda: KLSparsity(1.0, target=1.0), "KLSparsity: expected a target strictly between 0 and 1"),
     "KL memory": (lambda: KLSparsity(1.0, memory=1.0), "KLSparsity: expected a target strictly between 0 and 1"),
     "L1 weight": (lambda: L1Sparsity(-1), "weight: expected a number of at least 0, received -1"),
+    "KL memory infinite": (lambda: KLSparsity(1.0, memory=np.inf), "memory: expected a number from 0 to 1"),
+    "contractive weight": (lambda: Contractive(4, weight=-0.1), "weight: expected a number of at least 0"),
+    "contractive relu": (lambda: Contractive(4, activation="relu"), "received 'relu'; "),
+    "contractive NaN": (
+        lambda: Contractive(4, weight=np.nan),
+        "weight: expected a number of at least 0, received nan",
+    ),
+    "unit norm": (lambda: Sparse(4, unit_norm=1), "unit_norm: expected True or False, received 1"),
+    "revive": (lambda: Sparse(4, penalty=TopK(2), revive="yes"), "revive: expected True or False, received 'yes'"),
+    "revive sigmoid": (lambda: Sparse(4, revive=True), "revive: expected relu codes or TopK"),
+    "k": (lambda: TopK(0), "k: expected a whole number of at least 1, received 0"),
+    "k real": (lambda: TopK(2.0), "k: expected a whole number of at least 1, received 2.0"),
+    "k above the units": (
+        lambda: Sparse(4, penalty=TopK(5)),
+        "k: expected at most the 4 units there are, received 5",
+    ),
+    "initial k above the units": (
+        lambda: Sparse(4, penalty=TopK(2, initial_k=6, annealing=1)),
+        "k: expected at most the 4 units there are, received 6",
+    ),
+    "initial k below k": (
+        lambda: TopK(3, initial_k=2, annealing=1),
+        "initial_k: expected a whole number of at least 3, received 2",
+    ),
+    "initial k without annealing": (lambda: TopK(3, initial_k=5), "TopK: expected both or neither of them"),
+    "annealing without initial k": (lambda: TopK(3, annealing=2), "TopK: expected both or neither of them"),
+    "annealing": (
+        lambda: TopK(3, 5, annealing=-1),
+        "annealing: expected a number of at least 0, received -1",
+    ),
+    "annealing NaN": (lambda: TopK(3, 5, annealing=np.nan), "annealing: expected a number of at least 0"),
+    "top-k of tanh": (
+        lambda: Sparse(4, "tanh", penalty=TopK(2)),
+        "expected one of 'sigmoid', 'relu', received 'tanh'",
+    ),
+    "hidden": (lambda: Variational(4, hidden=0), "hidden: expected a whole number of at least 1, received 0"),
+    "hidden activation": (lambda: Variational(4, activation="gelu"), "activation: expected one of 'sigmoid'"),
+    "variational output": (lambda: Variational(4, output="tanh"), "output: expected one of 'sigmoid', 'linear'"),
+    "KL weight": (lambda: Variational(4, kl_weight=-1), "kl_weight: expected a number of at least 0, received -1"),
+    "warm-up": (lambda: Variational(4, warm_up=np.inf), "warm_up: expected a number of at least 0, received inf"),
+    "warm-up text": (lambda: Variational(4, warm_up="3"), "warm_up: expected a number of at least 0, received '3'"),
+    "samples": (lambda: variational().sample(0), "n: expected a whole number of at least 1, received 0"),
+    "sample seed": (lambda: variational().sample(2, seed=-1), "seed: expected a whole number of at least 0"),
+    "bound of another width": (lambda: variational().elbo(X[:, :5]), "x: expected 6 columns, received 5"),
+    "bound of NaN": (
+        lambda: variational().elbo(changed(np.nan)),
+        "x: expected finite numbers, received nan in row 17",
+    ),
+    "bound of pixels": (
+        lambda: variational().elbo(PIXELS),
+        "x: expected rows in [0, 1], for outputs are Bernoulli, received rows from 0 to 254; scale them",
+    ),
+    "likelihood below 0": (lambda: variational().log_likelihood(X - 0.5), "x: expected rows in [0, 1]"),
+    "bound of no samples": (lambda: variational().elbo(X, n_samples=0), "n_samples: expected a whole number"),
+    "likelihood of no rows": (lambda: variational().log_likelihood(X[:0]), "x: expected at least one row"),
+    "likelihood of no samples": (
+        lambda: variational().log_likelihood(X, n_samples=1.5),
+        "n_samples: expected a whole",
+    ),
     "epochs": (lambda: TrainingConfig(epochs=-1), "epochs: expected a whole number of at least 0, received -1"),
     "batch size": (
         lambda: TrainingConfig(batch_size=0),

@@ -22,7 +22,9 @@ from stacked import (
     Plain,
     Sparse,
     StackedAutoencoder,
+    TopK,
     TrainingConfig,
+    Variational,
     load_classifier,
     load_stack,
     save,
@@ -271,6 +273,23 @@ def test_a_folder_that_cannot_be_written_is_named(kind, rows, tmp_path):
     assert (tmp_path / "taken").read_bytes() == b"mine"
 
 
+def test_figures_that_are_no_numbers_are_null_in_the_file_and_nan_when_read(rows, tmp_path):
+    """An outlier among the validation rows makes their loss infinite; JSON has no word for it."""
+    outlier = np.full((1, 12), 1e30, dtype=np.float32)
+    stack = StackedAutoencoder([Plain(3, output="linear")], TrainingConfig(2, 40)).fit(rows, validation=outlier)
+    assert not np.isfinite(stack.histories[0]["validation_loss"]).any()
+    save(stack, tmp_path)
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    stored = json.loads((tmp_path / "model.json").read_text(), parse_constant=refuse)
+    assert [record["validation_loss"] for record in stored["histories"][0]] == [None, None]
+    loaded = load_stack(tmp_path).histories[0]
+    assert np.isnan(loaded["validation_loss"]).all()
+    assert loaded["loss"] == stack.histories[0]["loss"]
+
+
 # Damage
 
 
@@ -374,6 +393,17 @@ def test_settings_that_no_version_wrote_are_refused(kind, saved, path, change):
     inner.update(change if kind == "stack" or "activation" not in change else {"activations": ["cubic", "relu"]})
     (saved / "model.json").write_text(json.dumps(description))
     refused(kind, saved)
+
+
+@pytest.mark.parametrize("size", [10**4, 10**12, 10**30, 10**400])
+@pytest.mark.parametrize("settings", [Variational(5, hidden=6), Sparse(5, penalty=TopK(2, 3, 1.0))], ids=["v", "k"])
+def test_sizes_that_no_memory_holds_are_refused(settings, size, rows, tmp_path):
+    save(trained(rows, [settings]), tmp_path)
+    layer = described(tmp_path)["layers"][0]
+    penalty = layer.get("penalty", {}) | {"initial_k": size}
+    changes = {"hidden": size} if "hidden" in layer else {"n_units": size, "penalty": penalty}
+    redescribe(tmp_path, layers=[layer | changes])
+    refused("stack", tmp_path)
 
 
 def test_weights_outside_the_folder_are_not_read(kind, saved, tmp_path):

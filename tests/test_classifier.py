@@ -11,12 +11,18 @@ from stacked import (
     LBFGS,
     Adam,
     ClassifierSettings,
+    Contractive,
     Denoising,
     FeedforwardClassifier,
     Masking,
+    Sparse,
     StackedAutoencoder,
     StackedError,
+    TopK,
     TrainingConfig,
+    Variational,
+    load_classifier,
+    save,
 )
 from stacked.dense import Dense
 from stacked.randomness import Seeded
@@ -165,3 +171,47 @@ def test_a_transfer_that_does_not_fit_changes_nothing(digits, stack):
     with pytest.raises(StackedError, match="layer 2 of the stack"):
         other.transfer(stack)
     assert np.array_equal(other.outputs(digits[0]), before)
+
+
+KINDS_ABOVE_EACH_OTHER = {
+    "variational": ([Variational(20, hidden=40)], (64, 40, 20, 10), ("relu", "linear")),
+    "variational above": (
+        [Denoising(40), Variational(20, hidden=30, activation="tanh")],
+        (64, 40, 30, 20, 10),
+        ("sigmoid", "tanh", "linear"),
+    ),
+    "top-k": ([Sparse(40, "relu", penalty=TopK(9, 20, 1.0))], (64, 40, 10), ("relu_top_9",)),
+    "contractive": ([Contractive(40, tied=True, activation="scaled_tanh")], (64, 40, 10), ("scaled_tanh",)),
+}
+
+
+@pytest.mark.parametrize("freeze", [False, True])
+@pytest.mark.parametrize("kind", KINDS_ABOVE_EACH_OTHER)
+def test_every_encoder_layer_is_taken_over_trained_and_saved(digits, kind, freeze, tmp_path):
+    x, y, *_ = digits
+    layers, sizes, activations = KINDS_ABOVE_EACH_OTHER[kind]
+    stack = StackedAutoencoder(layers, TrainingConfig(epochs=2)).fit(x)
+    classifier = FeedforwardClassifier.from_stack(stack, 10, freeze=freeze)
+    assert (classifier.settings.sizes, classifier.settings.activations) == (sizes, activations)
+    assert classifier.n_frozen == (len(sizes) - 2 if freeze else 0)
+    codes = stack.encode(x)
+    assert np.array_equal(classifier.hidden(x), codes)
+    classifier.fit(x, y, TrainingConfig(epochs=3, optimizer=Adam(0.01)))
+    assert np.array_equal(classifier.hidden(x), codes) == freeze
+    assert np.array_equal(stack.encode(x), codes)
+    loaded = load_classifier(save(classifier, tmp_path))
+    assert np.array_equal(loaded.outputs(x), classifier.outputs(x))
+    assert (loaded.settings, loaded.n_frozen) == (classifier.settings, classifier.n_frozen)
+
+
+def test_a_fine_tuned_top_k_layer_keeps_k_units_a_row(digits):
+    x, y, *_ = digits
+    stack = StackedAutoencoder([Sparse(40, penalty=TopK(9))], TrainingConfig(epochs=1)).fit(x)
+    classifier = FeedforwardClassifier.from_stack(stack, 10).fit(x, y, TrainingConfig(epochs=2))
+    assert ((classifier.hidden(x) != 0).sum(axis=1) == 9).all()
+
+
+def test_a_top_k_layer_goes_into_no_layer_without(digits):
+    stack = StackedAutoencoder([Sparse(40, penalty=TopK(9))], TrainingConfig(epochs=0)).fit(digits[0])
+    with pytest.raises(StackedError, match=r"expected \(40, 64\) sigmoid, received \(40, 64\) sigmoid_top_9"):
+        FeedforwardClassifier((64, 40, 10)).transfer(stack)

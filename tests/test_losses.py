@@ -2,19 +2,25 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch.distributions import Bernoulli
+from torch.distributions import Bernoulli, Normal
 from torch.distributions import kl_divergence as torch_kl
 
 from stacked.losses import (
+    bernoulli_log_likelihood,
     binary_cross_entropy,
+    gaussian_kl,
+    gaussian_log_likelihood,
+    jacobian_norm_squared,
     kl_divergence,
     kl_divergence_slope,
     l1_norm,
     softmax_cross_entropy,
     squared_error,
+    unexplained_variance,
 )
 
 both_dtypes = pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -156,3 +162,75 @@ def test_the_l1_norm_has_slope_zero_at_zero():
     codes = torch.zeros(3, 2, requires_grad=True)
     l1_norm(codes).backward()
     assert (codes.grad == 0).all()
+
+
+@both_dtypes
+def test_the_gaussian_divergence_is_torchs_of_normal_variables(dtype):
+    mean, log_variance = random(11, 5, dtype=dtype) * 4 - 2, random(5, 11, dtype=dtype).t() * 6 - 4
+    posterior, prior = Normal(mean, (log_variance / 2).exp()), Normal(torch.zeros_like(mean), 1.0)
+    torch.testing.assert_close(gaussian_kl(mean, log_variance), torch_kl(posterior, prior).sum(dim=1))
+
+
+def test_the_gaussian_divergence_of_the_prior_from_itself_is_zero():
+    assert torch.equal(gaussian_kl(torch.zeros(3, 2), torch.zeros(3, 2)), torch.zeros(3))
+
+
+@both_dtypes
+def test_the_bernoulli_log_likelihood_is_torchs(dtype):
+    logits, _ = pair("rows", dtype)
+    target = random(11, 5, dtype=dtype).round()
+    expected = Bernoulli(logits=logits).log_prob(target).sum(dim=1)
+    torch.testing.assert_close(bernoulli_log_likelihood(logits, target), expected)
+
+
+def test_the_bernoulli_log_likelihood_of_rows_is_their_binary_cross_entropy():
+    z, t = pair("rows")
+    torch.testing.assert_close(-bernoulli_log_likelihood(z, t).mean(), binary_cross_entropy(z, t))
+
+
+@both_dtypes
+@pytest.mark.parametrize("log_deviation", [-3.0, 0.0, 1.5])
+def test_the_gaussian_log_likelihood_is_torchs(dtype, log_deviation):
+    mean, target = pair("rows", dtype)
+    log_deviation = torch.tensor(log_deviation, dtype=dtype)
+    expected = Normal(mean, log_deviation.exp()).log_prob(target).sum(dim=1)
+    torch.testing.assert_close(gaussian_log_likelihood(mean, target, log_deviation), expected)
+
+
+def test_the_gaussian_log_likelihood_is_largest_at_the_deviation_of_the_residuals():
+    mean, target = pair("rows")
+    log_deviation = (mean - target).square().mean().sqrt().log().requires_grad_()
+    gaussian_log_likelihood(mean, target, log_deviation).sum().backward()
+    assert log_deviation.grad.item() == pytest.approx(0, abs=1e-12)
+
+
+def test_the_norm_of_the_jacobian_is_that_of_the_matrix():
+    slopes, weight = random(11, 5), random(5, 11).contiguous()
+    norms = torch.linalg.matrix_norm(slopes[:, :, None] * weight, ord="fro")
+    torch.testing.assert_close(jacobian_norm_squared(slopes, weight), norms.square().mean())
+
+
+def test_the_unexplained_variance_is_numpys():
+    output, target = pair("rows")
+    expected = np.sum((output - target).numpy() ** 2) / np.sum(np.var(target.numpy(), axis=0) * 11)
+    assert unexplained_variance(output, target).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_mean_row_leaves_all_variance_unexplained_and_the_rows_themselves_none():
+    _, target = pair("rows")
+    assert unexplained_variance(target.mean(dim=0).expand(11, 5), target).item() == pytest.approx(1, rel=1e-12)
+    assert unexplained_variance(target, target).item() == 0
+
+
+@both_dtypes
+@pytest.mark.parametrize("value", [0.0, 0.1, 0.3, 0.7, 1e4])
+@pytest.mark.parametrize("n", [1, 3, 130, 1000])
+def test_rows_that_are_all_alike_have_no_variance_to_explain(dtype, value, n):
+    rows = torch.full((n, 5), value, dtype=dtype)
+    assert unexplained_variance(rows + 1, rows).item() == 0
+
+
+def test_the_unexplained_variance_of_rows_far_from_zero_is_exact_to_rounding():
+    output, target = (table + 4096 for table in pair("rows", torch.float32))
+    expected = unexplained_variance(output.double(), target.double()).float()
+    torch.testing.assert_close(unexplained_variance(output, target), expected)

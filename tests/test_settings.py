@@ -7,7 +7,21 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from stacked import LBFGS, SGD, Adam, ClassifierSettings, CosineDecay, Denoising, ExponentialDecay, Masking, Plain
+from stacked import (
+    LBFGS,
+    SGD,
+    Adam,
+    ClassifierSettings,
+    Contractive,
+    CosineDecay,
+    Denoising,
+    ExponentialDecay,
+    Masking,
+    Plain,
+    Sparse,
+    TopK,
+    Variational,
+)
 from stacked.autoencoders import SETTINGS as LAYERS
 from stacked.errors import StackedError
 from stacked.settings import from_json, to_json
@@ -145,3 +159,35 @@ def test_sizes_of_a_wrong_form_are_refused(sizes):
 def test_settings_cannot_be_changed(settings):
     with pytest.raises(dataclasses.FrozenInstanceError):
         settings.n_units = 3
+
+
+NO_FLAG = (-1, "1", None, [], {}, float("nan"), float("inf"))
+HOSTILE = {
+    "number": (*NO_FLAG, True, 10**400),
+    "count": (*NO_FLAG, True, 0, 1.5),  # a huge one is refused when the layer is built
+    "flag": (*NO_FLAG, 0, 1),
+    "penalty": (*NO_FLAG, True, to_json(Masking(0.1)), to_json(Plain(3)), [to_json(TopK(1))], {"is": "TopK"}),
+}
+NEW = [
+    (Contractive(7), "number", ("weight",)),
+    (Variational(7), "count", ("n_units", "hidden")),
+    (Variational(7), "number", ("kl_weight", "warm_up", "weight_decay")),
+    (Sparse(7), "flag", ("unit_norm", "revive")),
+    (Sparse(7), "penalty", ("penalty",)),
+    (TopK(2, 3, 1.0), "count", ("k", "initial_k")),
+    (TopK(2, 3, 1.0), "number", ("annealing",)),
+]
+
+
+@pytest.mark.parametrize(
+    ("made", "field", "value"),
+    [
+        pytest.param(made, field, value, id=f"{type(made).__name__}-{field}-{number}")
+        for made, kind, fields in NEW
+        for field in fields
+        for number, value in enumerate(HOSTILE[kind])
+    ],
+)
+def test_no_hostile_value_of_a_stored_field_is_taken(made, field, value):
+    with pytest.raises(StackedError):
+        from_json(to_json(made) | {field: value}, KINDS)

@@ -2,7 +2,8 @@
 
 Bricken et al., "Towards monosemanticity: decomposing language models with dictionary learning" (2023), appendix: a
 dead unit is pointed at a row that is badly reconstructed, drawn with a probability proportional to its squared loss,
-with encoder weights a fifth as long as those of the living on average.
+with encoder weights a fifth as long as those of the living on average; where units compete for a place among the k
+largest, as long, for shorter ones would hardly ever win it.
 """
 
 import torch
@@ -11,26 +12,33 @@ from torch import Tensor
 from stacked.dense import Dense, TiedDense
 from stacked.randomness import Stream
 
-LENGTH = 0.2
-"""Length of new encoder weights, as a share of the mean length of the living units'."""
+LENGTH, COMPETING_LENGTH = 0.2, 1.0
+"""Length of new encoder weights, as a share of the mean length of the living units', and that of competing units."""
 
 
 @torch.no_grad()
 def give_new_weights(
-    dead: Tensor, encoder: Dense, decoder: Dense | TiedDense, residuals: Tensor, noise: Stream
+    dead: Tensor,
+    encoder: Dense,
+    decoder: Dense | TiedDense,
+    residuals: Tensor,
+    noise: Stream,
+    share: float = LENGTH,
 ) -> None:
     """Point the dead units at what the reconstruction misses.
 
     Parameters
     ----------
     dead : Tensor
-        Numbers of the dead units, not all there are.
+        Numbers of the dead units; where all are dead, the mean length is theirs.
     encoder, decoder : Dense, TiedDense
         Changed in place; the velocities that their gradients hold are forgotten.
     residuals : Tensor
         Row minus reconstruction of a sample of rows, shape `(n, n_inputs)`.
     noise : Stream
         Draws the rows.
+    share : float
+        `LENGTH` or `COMPETING_LENGTH`.
     """
     chances = residuals.square().sum(dim=1).square().cumsum(dim=0)
     places = noise.uniform_(torch.empty(len(dead), dtype=chances.dtype, device=chances.device), 0.0, 1.0)
@@ -38,7 +46,9 @@ def give_new_weights(
     directions = torch.nn.functional.normalize(residuals[rows], dim=1)
     living = torch.ones(len(encoder.bias), dtype=torch.bool, device=dead.device)
     living[dead] = False
-    length = LENGTH * encoder.weight[living].norm(dim=1).mean()
+    if not living.any():
+        living[:] = True
+    length = share * encoder.weight[living].norm(dim=1).mean()
     decoder.weight[:, dead] = directions.t()
     encoder.weight[dead] = length * directions
     encoder.bias[dead] = 0

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stacked.activations import TOP_K_ACTIVATIONS, top_k
 from stacked.autoencoders.dense import DenseAutoencoder, DenseSettings
-from stacked.autoencoders.revival import give_new_weights
+from stacked.autoencoders.revival import COMPETING_LENGTH, LENGTH, give_new_weights
 from stacked.autoencoders.sparsity import KLSparsity, L1Sparsity, TopK
 from stacked.errors import check_choice, check_flag, mismatch
 from stacked.gradients import CodePenalty
@@ -135,6 +135,11 @@ class SparseAutoencoder(DenseAutoencoder):
             tiny = torch.finfo(weight.dtype).tiny
             weight.div_(weight.norm(dim=0).clamp_(min=tiny))
 
+    def figures(self, x: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
+        """With the final k, so that epochs compare while k falls and early stopping picks what codes will be."""
+        codes = self.settings.codes.apply(self.encoder.logits(x))
+        return {"loss": self.output.loss(self.decoder_logits(codes), x)}
+
     def inspect(self, sample: Tensor) -> dict[str, Tensor]:
         codes = self.encode(sample)
         active = self._active(codes)
@@ -147,8 +152,9 @@ class SparseAutoencoder(DenseAutoencoder):
     def revive(self, sample: Tensor, noise: Stream) -> None:
         codes = self.encode(sample)
         dead = (~self._active(codes).any(dim=0)).nonzero()[:, 0]
-        if self.settings.revive and 0 < len(dead) < self.settings.n_units:
-            give_new_weights(dead, self.encoder, self.decoder, sample - self.decode(codes), noise)
+        if self.settings.revive and len(dead) > 0:
+            share = COMPETING_LENGTH if isinstance(self.settings.penalty, TopK) else LENGTH
+            give_new_weights(dead, self.encoder, self.decoder, sample - self.decode(codes), noise, share)
             self.constrain()
 
     def _active(self, codes: Tensor) -> Tensor:

@@ -90,6 +90,6 @@ class TopK:
     def at(self, epochs: float) -> int:
         """How many stay after so many epochs."""
         if self.initial_k is None:
-            return self.k
-        passed = min(1.0, epochs / self.annealing)
-        return round(self.initial_k + passed * (self.k - self.initial_k))
+            return int(self.k)
+        first, last = int(self.initial_k), int(self.k)  # NumPy's small whole numbers wrap around
+        return round(first + min(1.0, epochs / float(self.annealing)) * (last - first))

@@ -9,7 +9,7 @@ with both terms summed over the units of a row, in nats. The codes of a row are 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +21,13 @@ from stacked.activations import CODE_ACTIVATIONS
 from stacked.autoencoders.base import Autoencoder, LayerSettings
 from stacked.dense import Dense
 from stacked.devices import numpy_dtype
-from stacked.errors import check_choice, check_count, check_flag, check_number
+from stacked.errors import check_choice, check_count, check_flag, check_number, mismatch
 from stacked.losses import bernoulli_log_likelihood, gaussian_kl, gaussian_log_likelihood
 from stacked.model import Batch
 from stacked.randomness import Seeded, Stream
 from stacked.rows import Array, as_rows, map_rows, value_range
+
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -109,9 +111,13 @@ class VariationalAutoencoder(Autoencoder):
         super().draw(stream)
         self.log_variance.draw(stream, random_bias=self.settings.random_bias)
 
+    def decayed_weights(self) -> Iterator[nn.Parameter]:
+        yield from super().decayed_weights()
+        yield self.log_variance.weight
+
     def advance(self, epochs: float) -> None:
-        warmth = min(1.0, epochs / self.settings.warm_up) if self.settings.warm_up else 1.0
-        self._kl_weight = warmth * self.settings.kl_weight
+        warmth = min(1.0, epochs / float(self.settings.warm_up)) if self.settings.warm_up else 1.0
+        self._kl_weight = warmth * float(self.settings.kl_weight)
 
     def prepare(self, x: Tensor, labels: Tensor | None, noise: Stream | None) -> Batch:
         like = x.new_empty(x.shape[0], self.settings.n_units)
@@ -193,6 +199,10 @@ class VariationalAutoencoder(Autoencoder):
         return self._by_row(estimate, x)
 
     def _by_row(self, function: Callable[[Tensor], Tensor], x: Any) -> Array:
+        low, high = value_range(as_rows(x, "x", self.n_inputs), "x", self.decoder.weight.dtype)
+        if self.log_deviation is None and not -_ROUNDING <= low <= high <= 1 + _ROUNDING:
+            expected, received = "rows in [0, 1], for outputs are Bernoulli", f"rows from {low:g} to {high:g}"
+            raise mismatch("x", expected=expected, received=received, remedy="scale them as for training")
         return self._mapped(lambda rows: function(rows)[:, None], x, "x", self.n_inputs, 1)[:, 0]
 
     def _mapped(self, function: Callable[[Tensor], Tensor], x: Any, name: str, width: int, out_width: int) -> Array:
