@@ -103,7 +103,7 @@ class StackedAutoencoder:
             Before any work is done, when the rows do not suit the layers; later, when a loss is no longer finite.
         """
         check_callbacks(callbacks)
-        tables = self._checked(x, validation)
+        tables = self._checked(x, validation, self.settings)
         layers = self._drawn_layers(tables[0].shape[1])
         for number, (layer, config) in enumerate(zip(layers, self.training, strict=True), start=1):
             check_plan(layer, config, len(tables[0]), validation is not None, f"layer {number}")
@@ -160,7 +160,7 @@ class StackedAutoencoder:
         """
         config = TrainingConfig() if training is None else training
         check_callbacks(callbacks)
-        tables = self._checked(x, validation, self.n_inputs)
+        tables = self._checked(x, validation, self.settings[:1], self.n_inputs)
         model = Unrolled(self.layers)
         check_plan(model, config, len(tables[0]), validation is not None, "the deep autoencoder")
         streams = Streams.of(self.randomness, "deep", device=self.device)
@@ -215,13 +215,15 @@ class StackedAutoencoder:
         width = sum(settings.n_units for settings in self.settings[:-1])
         return n_rows * width * self.dtype.itemsize
 
-    def _checked(self, x: Any, validation: Any, n_inputs: int | None = None) -> list[Rows]:
-        """The tables of rows, fit to be trained on: `x`, and the validation rows if there are any."""
+    def _checked(
+        self, x: Any, validation: Any, layers: Sequence[LayerSettings], n_inputs: int | None = None
+    ) -> list[Rows]:
+        """The tables of rows, fit to train these layers on: `x`, and the validation rows if there are any."""
         tables = [as_rows(x, "x", n_inputs)]
         if validation is not None:
             tables.append(as_rows(validation, "validation", tables[0].shape[1]))
         for rows, name in zip(tables, ("x", "validation"), strict=False):
-            check_ranges(self.settings, rows, value_range(rows, name, self.dtype))
+            check_ranges(layers, rows, value_range(rows, name, self.dtype))
         return tables
 
     def bare_layers(self, n_inputs: int) -> list[Autoencoder]:
@@ -249,7 +251,10 @@ class StackedAutoencoder:
     def up_to(self, depth: int | None) -> list[Autoencoder]:
         """The `depth` lowest layers, all by default; StackedError when there are none, or not so many."""
         if not self.layers:
-            raise StackedError("the stack: expected a trained one, received one without layers; call fit(x) first")
+            raise StackedError(
+                "the stack: expected a trained one, received one without layers; call fit(x) first, "
+                "or draw(n_inputs) for random weights"
+            )
         if depth is None:
             return self.layers
         check_count("depth", depth)

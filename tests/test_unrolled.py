@@ -268,3 +268,10 @@ def test_what_cannot_be_fine_tuned_is_refused(rows, name):
     call, message = BAD[name]
     with pytest.raises(StackedError, match=message):
         call(rows)
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_the_layers_above_could_reproduce_does_not_matter(rows):
+    """Their own losses play no part: linear codes below a sigmoid output need no scaling here."""
+    stack = StackedAutoencoder([Variational(5, hidden=8), Plain(3, loss="cross_entropy")], CONFIG).draw(12)
+    assert len(stack.fine_tune(rows, CONFIG).fine_tuning) == CONFIG.epochs
