@@ -4,7 +4,7 @@ Source     Rifai, Vincent, Muller, Glorot and Bengio, "Contractive auto-encoders
            Jacobian contracts the codes around the data, leaves few directions in which they move, and its features
            classify at least as well as denoising ones.
 Command    python experiments/contractive_features.py
-Settings   784-300, sigmoid, tied weights, cross-entropy, on 50,000 training images without labels; then 784-300-10,
+Settings   784-200, sigmoid, tied weights, cross-entropy, on 50,000 training images without labels; then 784-200-10,
            fine-tuned on the first 10,000 labels. Several weights of the penalty and several shares of masked pixels
            are tried; of each kind the one with the lowest mean error on the other 10,000 training images is compared.
 Measures   Of 200 test images: mean Frobenius norm of the encoder's Jacobian, saturated codes (within 5 % of either
@@ -44,12 +44,12 @@ from stacked.trial import Outcome
 COMMON = {"tied": True, "loss": "cross_entropy"}
 KINDS: dict[str, dict[str, LayerSettings | None]] = {
     "random": {"random": None},
-    "plain": {"plain": Plain(300, **COMMON)},
+    "plain": {"plain": Plain(200, **COMMON)},
     "denoising": {
-        f"masking {share}": Denoising(300, corruption=Masking(share), **COMMON) for share in (0.1, 0.3, 0.5)
+        f"masking {share}": Denoising(200, corruption=Masking(share), **COMMON) for share in (0.1, 0.3, 0.5)
     },
     "contractive": {
-        f"contractive {weight}": Contractive(300, weight=weight, **COMMON) for weight in (0.1, 1.0, 10.0)
+        f"contractive {weight}": Contractive(200, weight=weight, **COMMON) for weight in (0.1, 1.0, 10.0)
     },
 }
 """The arms of every kind, among which validation rows decide."""
@@ -66,7 +66,7 @@ def compute(data: LabelledImages, config: TrainingConfig, device: str, arm: str,
     """Pretrain, measure the features, fine-tune and test."""
     n_train = len(data.x_train) - min(N_VALIDATION, len(data.x_train) // 6)
     labelled = min(N_LABELLED, n_train)
-    settings = ClassifierSettings((data.x_train.shape[1], 300, 10))
+    settings = ClassifierSettings((data.x_train.shape[1], 200, 10))
     classifier = FeedforwardClassifier(settings, seed=seed, device=device)
     if (layer := ARMS[arm]) is not None:
         stack = StackedAutoencoder([layer], config, seed=seed, device=device)
@@ -86,7 +86,7 @@ def measured(classifier: FeedforwardClassifier, x: Array) -> tuple[dict[str, flo
     hidden = classifier.layers[0]
     codes = torch.from_numpy(classifier.hidden(x)).to(hidden.weight.device)
     weight, slopes = hidden.weight.detach().double(), hidden.activation.slope(codes).double()
-    # J J' is 300 x 300; its eigenvalues are the squares of J's singular values.
+    # J J' is 200 x 200; its eigenvalues are the squares of J's singular values.
     gram = slopes[:, :, None] * (weight @ weight.T) * slopes[:, None, :]
     squares = torch.linalg.eigvalsh(gram).flip(dims=[1]).clamp_(min=0).cpu().numpy()
     shares = squares.cumsum(axis=1) / squares.sum(axis=1, keepdims=True)
@@ -142,7 +142,7 @@ def draw(out: Path, results: Results, chosen: list[str]) -> None:
     """Singular values and filters of the first seed, and the errors of all, of the arms that were picked."""
     kept = {arm: arrays for arm in chosen if (arrays := results.arrays(arm)) is not None}
     rates = {arm: list(results.numbers("error_rate")[arm].values()) for arm in chosen}
-    error_distributions(rates, out / "errors.png", title="784-300-10 after fine-tuning on 10,000 labels")
+    error_distributions(rates, out / "errors.png", title="784-200-10 after fine-tuning on 10,000 labels")
     if kept:
         first = {arm: arrays["singular_values"][:100] for arm, arrays in kept.items()}
         lines = {arm: Line(range(1, len(values) + 1), values) for arm, values in first.items()}
@@ -153,4 +153,4 @@ def draw(out: Path, results: Results, chosen: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    command(run, __file__, seeds=5)
+    command(run, __file__, seeds=8)
