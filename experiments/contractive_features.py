@@ -46,10 +46,10 @@ KINDS: dict[str, dict[str, LayerSettings | None]] = {
     "random": {"random": None},
     "plain": {"plain": Plain(200, **COMMON)},
     "denoising": {
-        f"masking {share}": Denoising(200, corruption=Masking(share), **COMMON) for share in (0.1, 0.3, 0.5)
+        f"masking {share}": Denoising(200, corruption=Masking(share), **COMMON) for share in (0.3, 0.5, 0.7)
     },
     "contractive": {
-        f"contractive {weight}": Contractive(200, weight=weight, **COMMON) for weight in (0.1, 1.0, 10.0)
+        f"contractive {weight}": Contractive(200, weight=weight, **COMMON) for weight in (1.0, 10.0, 30.0)
     },
 }
 """The arms of every kind, among which validation rows decide."""

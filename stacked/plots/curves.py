@@ -56,5 +56,7 @@ def curves(
     handles = {
         label: handle for panel in axes for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
     }
-    figure.legend(handles.values(), handles.keys(), frameon=False, loc="outside lower center", ncols=4)
+    figure.legend(
+        handles.values(), handles.keys(), frameon=False, loc="outside lower center", ncols=2 * min(2, len(axes))
+    )
     write(figure, path)

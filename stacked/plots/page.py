@@ -25,9 +25,9 @@ COLOURS = (
 
 
 def panels(titles: list[str], columns: int, size: tuple[float, float], title: str) -> tuple[Figure, list[Axes]]:
-    """A figure with one panel of `size` inches for each title, in so many columns."""
-    columns = min(columns, len(titles))
+    """A figure with one panel of `size` inches for each title, in at most so many columns."""
     rows = -(-len(titles) // columns)
+    columns = -(-len(titles) // rows)
     figure = Figure(figsize=(size[0] * columns, size[1] * rows + 0.5), layout="constrained")
     figure.suptitle(title, color=INK)
     axes = [figure.add_subplot(rows, columns, i + 1) for i in range(len(titles))]
