@@ -68,7 +68,13 @@ def command(run: Callable[..., None], script: str, *, seeds: int) -> None:
     ) -> None:
         folder = out or default_folder(script, smoke=smoke)
         device_named(device)
-        run(folder, seeds=number or (1 if smoke else seeds), jobs=default_jobs(jobs), smoke=smoke, device=device)
+        run(
+            folder,
+            seeds=number or (1 if smoke else seeds),
+            jobs=default_jobs(jobs, device),
+            smoke=smoke,
+            device=device,
+        )
         console.print(f"written to {folder}")
 
     main.__doc__ = run.__doc__
@@ -81,6 +87,12 @@ def mnist(smoke: bool) -> LabelledImages:
     if not smoke:
         return data
     return LabelledImages(data.x_train[:2000], data.y_train[:2000], data.x_test[:1000], data.y_test[:1000])
+
+
+def split(data: LabelledImages) -> tuple[LabelledImages, tuple[Any, Any]]:
+    """Without the last sixth of the training images; and these with their labels, to validate on."""
+    n = len(data.x_train) - len(data.x_train) // 6
+    return data._replace(x_train=data.x_train[:n], y_train=data.y_train[:n]), (data.x_train[n:], data.y_train[n:])
 
 
 def fingerprints(data: LabelledImages) -> list[str]:
@@ -98,9 +110,9 @@ def default_seeds(seeds: int | None, *, smoke: bool) -> int:
     return seeds or (2 if smoke else 10)
 
 
-def default_jobs(jobs: int | None) -> int:
-    """The jobs asked for, or one a core."""
-    return jobs or int(joblib.cpu_count())
+def default_jobs(jobs: int | None, device: str = "cpu") -> int:
+    """The jobs asked for, or one a core; one on an accelerator, which they would have to share."""
+    return jobs or (int(joblib.cpu_count()) if device == "cpu" else 1)
 
 
 def versions() -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Deep classifiers with batch normalisation or residual connections, for the loop of the library.
 
-Ioffe and Szegedy, "Batch normalization" (2015): `a_k = f(BN(W_k a_{k-1}))`. He, Zhang, Ren and Sun, "Deep residual
-learning" (2016): `a_k = a_{k-1} + f(W_k a_{k-1} + b_k)` from the second hidden layer on.
+Ioffe and Szegedy, "Batch normalization" (2015): `a_k = f(BN(W_k a_{k-1} + b_k))`. A simplification of He, Zhang, Ren
+and Sun, "Deep residual learning" (2016), with one layer a block: `a_k = a_{k-1} + f(W_k a_{k-1} + b_k)` from the
+second hidden layer on. And both: `a_k = a_{k-1} + f(BN(W_k a_{k-1} + b_k))`.
 """
 
 from collections.abc import Iterator
@@ -27,21 +28,23 @@ class DeepNetwork(Model):
         Hidden layers.
     activation : str
         Theirs.
-    kind : {"batch norm", "residual"}
+    batch_norm, residual : bool
         What is between them.
     """
 
     selection_figure = "validation_error_rate"
 
-    def __init__(self, sizes: tuple[int, int, int], depth: int, activation: str, kind: str) -> None:
+    def __init__(
+        self, sizes: tuple[int, int, int], depth: int, activation: str, *, batch_norm: bool, residual: bool
+    ) -> None:
         super().__init__()
         n_inputs, width, n_classes = sizes
-        self.kind, self.n_classes = kind, n_classes
+        self.residual, self.n_classes = residual, n_classes
+        self.steps_once = "running statistics" if batch_norm else ""
         below = [n_inputs, *[width] * (depth - 1)]
         self.hidden = nn.ModuleList(Dense(n, width, activation, torch.float32) for n in below)
         self.last = Dense(width, n_classes, "linear", torch.float32)
-        normed = depth if kind == "batch norm" else 0
-        self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in range(normed))
+        self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in range(depth if batch_norm else 0))
 
     def draw(self, stream: Stream) -> None:
         """Draw the initial weights by the law of all classifiers of the library."""
@@ -53,7 +56,7 @@ class DeepNetwork(Model):
         for k, layer in enumerate(self.hidden):
             sums = layer.logits(x)
             a = layer.activation.apply(self.norms[k](sums) if self.norms else sums)
-            x = x + a if self.kind == "residual" and k > 0 else a
+            x = x + a if self.residual and k > 0 else a
         return self.last.logits(x)
 
     def prepare(self, x: Tensor, labels: Tensor | None, noise: Stream | None) -> Batch:

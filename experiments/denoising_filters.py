@@ -5,6 +5,9 @@ Source     The Theano deep learning tutorial, "Denoising autoencoders (dA)" (LIS
            epochs on the first 50,000 training images of MNIST; masking 0 and 0.3. It shows the filters and claims
            that with noise they turn into edge and stroke detectors.
 Command    python experiments/denoising_filters.py
+Time       TIME
+Expected   Without noise many filters are noise; with masking 0.3 they are strokes and blobs.
+Obtained   OBTAINED
 Measures   Of the weights of pixels that are lit on at least 1 % of the training images (the others keep their random
            initial weights): `spread`, the root mean square distance of a filter's squared weights from their centre,
            in pixels, small for a local detector; `noise`, filters whose neighbouring weights correlate by less than
@@ -15,14 +18,13 @@ import functools
 from pathlib import Path
 
 import numpy as np
-from common import command, fingerprints, mnist
+from common import command, mnist, split
 from trials import Results, print_summary, run_trials
 
 from stacked import SGD, Denoising, LabelledImages, Masking, StackedAutoencoder, TrainingConfig
 from stacked.measures import filter_spread, neighbour_correlation
-from stacked.plots import Line, curves, filter_tiles
+from stacked.plots import curves, filter_tiles
 from stacked.rows import Array
-from stacked.settings import to_json
 from stacked.trial import Outcome
 
 ARMS = {
@@ -30,8 +32,7 @@ ARMS = {
     for fraction in (0.0, 0.3, 0.5)
 }
 SHAPE = (28, 28)
-N_VALIDATION = 10_000
-NOISE_BELOW, DEAD_BELOW = 0.5, 0.01
+LIT, NOISE_BELOW, DEAD_BELOW = 0.01, 0.5, 0.01
 
 
 def training(smoke: bool) -> TrainingConfig:
@@ -41,12 +42,12 @@ def training(smoke: bool) -> TrainingConfig:
 
 def compute(data: LabelledImages, config: TrainingConfig, device: str, arm: str, seed: int) -> Outcome:
     """Train one layer on all but the last sixth of the training images, and measure its filters."""
-    n_train = len(data.x_train) - min(N_VALIDATION, len(data.x_train) // 6)
+    data, (x_validation, _) = split(data)
     stack = StackedAutoencoder([ARMS[arm]], config, seed=seed, device=device)
-    stack.fit(data.x_train[:n_train], validation=data.x_train[n_train:], progress=False)
+    stack.fit(data.x_train, validation=x_validation, progress=False)
     history = stack.histories[0]
     filters = stack.encoder_layers[0].weight.detach().cpu().numpy()
-    lit = (np.asarray(data.x_train[:n_train]) > 0).mean(axis=0) >= 0.01
+    lit = (np.asarray(data.x_train) > 0).mean(axis=0) >= LIT
     figures = {
         "training_cost": history["loss"][-1],
         "validation_loss": history["validation_loss"][-1],
@@ -72,16 +73,10 @@ def run(out: Path, *, seeds: int, jobs: int, smoke: bool, device: str) -> None:
     Writes results.json, filters.png and losses.png. Finished seeds are kept and not computed again.
     """
     data, config = mnist(smoke), training(smoke)
-    settings = {
-        "data": fingerprints(data),
-        "arms": {arm: to_json(layer) for arm, layer in ARMS.items()},
-        "training": to_json(config),
-    }
-    compute_arm = functools.partial(compute, data, config, device)
-    results = run_trials(
-        out, compute_arm, ARMS, settings=settings, seeds=seeds, jobs=jobs, smoke=smoke, device=device
-    )
-    draw(out, results)
+    trial = functools.partial(compute, data, config, device)
+    settings = {"arms": ARMS, "training": config, "limits": [NOISE_BELOW, DEAD_BELOW, LIT]}
+    flags = {"seeds": seeds, "jobs": jobs, "smoke": smoke, "device": device}
+    results = run_trials(out, trial, ARMS, data=data, settings=settings, **flags)
     results.write()
     columns = {
         "training_cost": ("training cost, nats", ".2f"),
@@ -91,25 +86,19 @@ def run(out: Path, *, seeds: int, jobs: int, smoke: bool, device: str) -> None:
         "dead": ("dead units", ".1%"),
     }
     print_summary(results, columns)
+    draw(out, results)
 
 
 def draw(out: Path, results: Results) -> None:
     """The first hundred filters of the first seed side by side; the validation loss of all seeds."""
-    kept = {arm: arrays for arm in ARMS if (arrays := results.arrays(arm)) is not None}
-    if kept:
-        tiles = {arm: arrays["filters"] * arrays["lit"] for arm, arrays in kept.items()}
-        filter_tiles(
-            tiles, out / "filters.png", title="784-500 tied: the first 100 filters, pixels that are ever lit"
-        )
-    lines = {}
-    for arm, by_seed in results.figures.items():
-        losses = np.array([figures["validation_loss_by_epoch"] for figures in by_seed.values()])
-        if len(losses):
-            lines[arm] = Line(range(1, losses.shape[1] + 1), losses)
-    if lines:
-        labels = ("epoch", "cross-entropy of clean validation rows, nats")
-        curves({"": lines}, out / "losses.png", title="Reconstruction of clean images", labels=labels)
+    tiles = {arm: arrays["filters"] * arrays["lit"] for arm, arrays in results.arrays.items()}
+    if tiles:
+        title = "784-500 tied: the first 100 filters, pixels lit on 1 % of the images"
+        filter_tiles(tiles, out / "filters.png", title=title)
+    labels = ("epoch", "cross-entropy of clean validation rows, nats")
+    lines = results.lines("validation_loss_by_epoch")
+    curves({"": lines}, out / "losses.png", title="Reconstruction of clean images", labels=labels)
 
 
 if __name__ == "__main__":
-    command(run, __file__, seeds=3)
+    command(run, __file__, seeds=2)

@@ -3,22 +3,24 @@
 Source     The first example of the Keras blog's "Building autoencoders in Keras" (2016): MNIST, 784-32, relu codes,
            sigmoid output, binary cross-entropy, Adam, batches of 256, 50 epochs, the test set as validation rows.
 Command    python experiments/reconstruction.py
+Time       TIME
+Expected   A validation loss of about 0.09 nats a pixel.
+Obtained   OBTAINED
 """
 
 import functools
 from pathlib import Path
 
 import numpy as np
-from common import command, fingerprints, mnist
+from common import command, mnist
 from trials import Results, print_summary, run_trials
 
 from stacked import Adam, LabelledImages, Plain, StackedAutoencoder, TrainingConfig
-from stacked.plots import Line, curves, picture_rows
-from stacked.settings import to_json
+from stacked.plots import curves, picture_rows
 from stacked.trial import Outcome
 
-LAYER = Plain(32, activation="relu", loss="cross_entropy")
 ARM = "784-32"
+LAYER = Plain(32, activation="relu", loss="cross_entropy")
 N_PICTURES = 10
 
 
@@ -48,12 +50,9 @@ def run(out: Path, *, seeds: int, jobs: int, smoke: bool, device: str) -> None:
     Writes results.json, reconstructions.png and losses.png. Finished seeds are kept and not computed again.
     """
     data, config = mnist(smoke), training(smoke)
-    settings = {"data": fingerprints(data), "layer": to_json(LAYER), "training": to_json(config)}
-    compute_arm = functools.partial(compute, data, config, device)
-    results = run_trials(
-        out, compute_arm, [ARM], settings=settings, seeds=seeds, jobs=jobs, smoke=smoke, device=device
-    )
-    draw(out, results, data)
+    trial, settings = functools.partial(compute, data, config, device), {"layer": LAYER, "training": config}
+    flags = {"seeds": seeds, "jobs": jobs, "smoke": smoke, "device": device}
+    results = run_trials(out, trial, [ARM], data=data, settings=settings, **flags)
     results.write()
     columns = {
         "validation_loss": "nats an image",
@@ -61,21 +60,17 @@ def run(out: Path, *, seeds: int, jobs: int, smoke: bool, device: str) -> None:
         "squared_error": "squared error",
     }
     print_summary(results, columns)
+    draw(out, results, data)
 
 
 def draw(out: Path, results: Results, data: LabelledImages) -> None:
     """Originals over reconstructions of the first seed; the loss of all seeds."""
-    arrays = results.arrays(ARM)
-    if arrays is not None:
-        rows = {"original": np.asarray(data.x_test[:N_PICTURES]), "784-32": arrays["reconstructions"]}
+    for arm, arrays in results.arrays.items():
+        rows = {"original": np.asarray(data.x_test[:N_PICTURES]), arm: arrays["reconstructions"]}
         picture_rows(rows, out / "reconstructions.png", title="The first test images, reconstructed from 32 codes")
-    losses = np.array([figures["validation_loss_by_epoch"] for figures in results.figures[ARM].values()])
-    if len(losses):
-        line = Line(range(1, losses.shape[1] + 1), losses)
-        labels = ("epoch", "cross-entropy on the test images, nats an image")
-        curves(
-            {"": {f"784-32, {len(losses)} seeds": line}}, out / "losses.png", title="Validation loss", labels=labels
-        )
+    labels = ("epoch", "cross-entropy of the test images, nats an image")
+    lines = results.lines("validation_loss_by_epoch")
+    curves({"": lines}, out / "losses.png", title="Validation loss", labels=labels)
 
 
 if __name__ == "__main__":

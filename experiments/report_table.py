@@ -11,8 +11,6 @@ Pair = dict[str, Any]
 """One of the differences that `stacked.statistics.compare_pairs` returns."""
 
 _SIGNIFICANT = 0.05
-_FEWEST = 6
-"""With fewer pairs no signed-rank test can give p < 0.05."""
 
 
 def print_arms(console: Console, results: dict[str, Any]) -> None:
@@ -46,7 +44,7 @@ def print_pairs(console: Console, pairs: Sequence[Pair], among_healthy: Sequence
     columns = ("paired difference", "seeds", "mean [95 % interval]", "median", "p (Holm)", "resolved")
     table = bare_table("Differences between arms with the same seed, points of error rate", columns)
     for pair in pairs:
-        table.add_row(" - ".join(pair["pair"]), *_difference(pair), *_verdict(pair))
+        table.add_row(" - ".join(pair["pair"]), *_difference(pair), *_verdict(pair, len(pairs)))
     for pair in among_healthy:
         table.add_row(" - ".join(pair["pair"]) + " *", *_difference(pair), style="dim")
     print_table(console, table)
@@ -87,9 +85,9 @@ def _difference(pair: dict[str, Any]) -> list[str]:
     return [str(pair["n"]), mean, _percent(pair["median_difference"])]
 
 
-def _verdict(pair: dict[str, Any]) -> list[str]:
-    p = pair["p_holm"]
-    if pair["n"] < _FEWEST:
+def _verdict(pair: Pair, n_tests: int) -> list[str]:
+    p, smallest = pair["p_holm"], n_tests * 2.0 ** (1 - pair["n"])
+    if smallest >= _SIGNIFICANT:  # whatever the differences, no signed-rank test of so few could show one
         return [_rounded(p), "too few"]
     return [_rounded(p), "yes" if p is not None and p < _SIGNIFICANT else "no"]
 
@@ -98,7 +96,7 @@ def with_interval(
     mean: float | None, interval: tuple[float, float] | None, show: Callable[[float | None], str]
 ) -> str:
     """A mean and its interval, where there is one, as `show` writes each number."""
-    if interval is None:
+    if interval is None or interval[0] == interval[1]:  # one seed, or nothing that depends on it
         return show(mean)
     return f"{show(mean)} [{show(interval[0])}, {show(interval[1])}]"
 

@@ -4,16 +4,21 @@ Source     A. Ng et al., "UFLDL tutorial", exercise "Implement deep networks for
            784-200-200-10 on MNIST, sigmoid units, squared error, KL sparsity with target 0.1 and weight 3, weight
            decay 0.003, L-BFGS on all rows at once; a softmax layer on the codes, then fine-tuning of all layers.
 Command    python experiments/sparse_stack_ufldl.py
-Published  87.7 % correct before fine-tuning, 97.6 % after.
-Settings   Fewer iterations than the tutorial's 400 a phase: 100 for the first layer, 60 for the second, 100 for the
-           softmax layer and 100 for fine-tuning. Weight decay of the classifier 0.0001 on all layers, that of the
-           tutorial's softmax exercise; its fine-tuning decays the softmax layer only, by 0.003.
+Time       TIME
+Expected   Published: 87.7 % correct before fine-tuning, 97.6 % after.
+Obtained   OBTAINED
+Settings   Fewer iterations than the tutorial's 400 a phase: 60 for the first layer, 40 for the second, 100 for the
+           softmax layer, 80 for fine-tuning, each with 20 earlier steps to judge the curvature by. Weight decay of the
+           classifier 0.0001 on all layers, that of the tutorial's softmax exercise; its fine-tuning decays the
+           softmax layer only, by 0.003. Initial weights are wider than the tutorial's (gain 4, for sigmoid units).
 """
 
 import functools
 from pathlib import Path
 
-from common import command, fingerprints, mnist
+import numpy as np
+import torch
+from common import command, mnist
 from trials import print_summary, run_trials
 
 from stacked import (
@@ -26,8 +31,8 @@ from stacked import (
     StackedAutoencoder,
     TrainingConfig,
 )
+from stacked.losses import unexplained_variance
 from stacked.plots import error_distributions, filter_tiles
-from stacked.settings import to_json
 from stacked.trial import Outcome
 
 ARM = "784-200-200-10"
@@ -38,7 +43,7 @@ PHASES = ("layer 1", "layer 2", "softmax", "fine-tuning")
 
 def trainings(smoke: bool) -> dict[str, TrainingConfig]:
     """Each phase takes all rows at once, so that its iterations are those of one step."""
-    iterations = (5, 5, 20, 20) if smoke else (100, 60, 100, 100)
+    iterations = (5, 5, 20, 20) if smoke else (60, 40, 100, 80)
     return {
         phase: TrainingConfig(epochs=1, batch_size=None, optimizer=LBFGS(iterations=n, history=20))
         for phase, n in zip(PHASES, iterations, strict=True)
@@ -55,14 +60,12 @@ def compute(data: LabelledImages, configs: dict[str, TrainingConfig], device: st
     classifier.n_frozen = 0
     classifier.fit(data.x_train, data.y_train, configs["fine-tuning"], progress=False)
     after = classifier.error_rate(data.x_test, data.y_test)
-    layer = stack.histories[0].records[-1]
+    x_test = torch.from_numpy(np.asarray(data.x_test))
     figures = {
         "error_before": before,
         "error_rate": after,
-        "correct_before": 1 - before,
-        "correct_after": 1 - after,
         "mean_activation": float(stack.encode(data.x_test, 1).mean()),
-        "unexplained": layer["unexplained_variance"],
+        "unexplained": float(unexplained_variance(torch.from_numpy(stack.reconstruct(data.x_test, 1)), x_test)),
     }
     return Outcome(figures, {"filters": stack.encoder_layers[0].weight.detach().cpu().numpy()[:100]})
 
@@ -73,29 +76,22 @@ def run(out: Path, *, seeds: int, jobs: int, smoke: bool, device: str) -> None:
     Writes results.json, errors.png and filters.png. Finished seeds are kept and not computed again.
     """
     data, configs = mnist(smoke), trainings(smoke)
-    described = {phase: to_json(config) for phase, config in configs.items()}
-    settings = {
-        "data": fingerprints(data),
-        "layer": to_json(LAYER),
-        "classifier": to_json(CLASSIFIER),
-        "trainings": described,
-    }
-    compute_arm = functools.partial(compute, data, configs, device)
-    results = run_trials(
-        out, compute_arm, [ARM], settings=settings, seeds=seeds, jobs=jobs, smoke=smoke, device=device
-    )
+    trial = functools.partial(compute, data, configs, device)
+    settings = {"layer": LAYER, "classifier": CLASSIFIER, "trainings": configs}
+    flags = {"seeds": seeds, "jobs": jobs, "smoke": smoke, "device": device}
+    results = run_trials(out, trial, [ARM], data=data, settings=settings, **flags)
     results.write()
     columns = {
-        "correct_before": ("correct before fine-tuning", ".2%"),
-        "correct_after": ("correct after", ".2%"),
+        "error_before": ("test error before fine-tuning", ".2%"),
+        "error_rate": ("after", ".2%"),
         "mean_activation": ("mean activation, layer 1", ".3f"),
-        "unexplained": ("unexplained variance", ".1%"),
+        "unexplained": ("unexplained variance, layer 1", ".1%"),
     }
     print_summary(results, columns)
     names = {"before fine-tuning": "error_before", "after fine-tuning": "error_rate"}
     rates = {name: list(results.numbers(figure)[ARM].values()) for name, figure in names.items()}
     error_distributions(rates, out / "errors.png", title=f"{ARM}, two sparse layers, L-BFGS")
-    if (arrays := results.arrays(ARM)) is not None:
+    for arrays in results.arrays.values():
         filter_tiles(
             {"first 100 of 200": arrays["filters"]}, out / "filters.png", title="First-layer filters, seed 0"
         )

@@ -9,13 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common import console, versions, versions_that_matter, with_progress, write_results
+import numpy as np
+from common import console, fingerprints, versions, versions_that_matter, with_progress, write_results
 from report_table import bare_table, print_failed, print_table, with_interval
 from rich.markup import escape
 
+from stacked import LabelledImages
 from stacked.campaign import finished_trials
+from stacked.plots import Line
 from stacked.rows import Array
 from stacked.run_folder import RunFolder
+from stacked.settings import to_json
 from stacked.statistics import summarise
 from stacked.trial import Compute, Trial
 
@@ -36,9 +40,16 @@ class Results:
     failures: dict[str, dict[int, str]]
     folder: RunFolder
 
-    def arrays(self, arm: str) -> dict[str, Array] | None:
-        """The arrays of the arm's first seed; None where that trial failed or had none."""
-        return self.folder.arrays(arm, 0)
+    @property
+    def arrays(self) -> dict[str, dict[str, Array]]:
+        """The arrays of the first seed, by arm; without the arms where that trial failed or had none."""
+        kept = {arm: self.folder.arrays(arm, 0) for arm in self.figures}
+        return {arm: arrays for arm, arrays in kept.items() if arrays is not None}
+
+    def lines(self, figure: str) -> dict[str, Line]:
+        """A figure that is a list, one number an epoch, as a line over the epochs, by arm."""
+        by_arm = {arm: [figures[figure] for figures in of_arm.values()] for arm, of_arm in self.figures.items()}
+        return {arm: Line(range(1, len(rows[0]) + 1), np.array(rows)) for arm, rows in by_arm.items() if rows}
 
     def numbers(self, figure: str) -> dict[str, dict[int, float]]:
         """One figure by arm and seed, wherever it is a plain number; fit for `compare_pairs`."""
@@ -73,6 +84,7 @@ def run_trials(
     compute: Compute,
     arms: Collection[str],
     *,
+    data: LabelledImages,
     settings: dict[str, Any],
     seeds: int,
     jobs: int,
@@ -90,14 +102,17 @@ def run_trials(
         Makes the `Outcome` of an arm's name and a seed. With several jobs it is sent to other processes.
     arms : collection of str
         Names.
+    data : LabelledImages
+        What is learnt and tested on, which kept trials must share.
     settings : dict
-        All that a trial depends on besides the arm, the seed and the flags, fit for JSON.
+        All else that a trial depends on besides the arm, the seed and the flags; settings objects and plain values.
     seeds, jobs, smoke, device
         As the flags say.
     threads : int
         Torch threads of each trial.
     """
-    fixed = {"versions": versions_that_matter(), "smoke": smoke, "device": device, **settings}
+    flags = {"versions": versions_that_matter(), "smoke": smoke, "device": device}
+    fixed = {**flags, "data": fingerprints(data), **to_json(settings)}
     folder = RunFolder(out, fixed)
     console.print(f"{len(arms)} arms x {seeds} seeds, {jobs} jobs.", highlight=False)
     finished = finished_trials(compute, arms, range(seeds), folder, jobs, threads)

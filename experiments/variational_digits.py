@@ -5,7 +5,11 @@ Source     A Keras tutorial on variational autoencoders: MNIST, 784-256-2, Berno
            log-likelihood (Kingma and Welling, 2014; Burda, Grosse and Salakhutdinov, 2016).
 Command    python experiments/variational_digits.py
 Data       Pixels above one half are 1, the others 0 (fixed-threshold binarisation), so that Bernoulli outputs have a
-           likelihood; figures of test images in nats an image.
+           likelihood. All figures are of the 10,000 test images: the evidence lower bound by 5 codes an image, the
+           log-likelihood by importance sampling with 200.
+Time       TIME
+Expected   For 20 codes a bound above -105 nats; for 2 codes no trustworthy figure is known.
+Obtained   OBTAINED
 What was   The published code averages the cross-entropy over the 784 pixels but sums the KL divergence over the
 wrong      codes, which weighs the divergence 784 times. The arm "2 codes, KL x 784" does that: the codes are given up
            and every image is reconstructed as the average one.
@@ -16,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import command, fingerprints, mnist
+from common import command, mnist
 from scipy.stats import norm
 from trials import Results, print_summary, run_trials
 
@@ -24,17 +28,16 @@ from stacked import Adam, CosineDecay, LabelledImages, StackedAutoencoder, Train
 from stacked.losses import unexplained_variance
 from stacked.plots import image_tiles, picture_rows, scatters
 from stacked.rows import Array
-from stacked.settings import to_json
 from stacked.trial import Outcome
 
 ARMS = {
     "2 codes": Variational(2, hidden=256),
     "2 codes, KL x 784": Variational(2, hidden=256, kl_weight=784.0),
     "20 codes": Variational(20, hidden=400),
+    "20 codes, warm-up": Variational(20, hidden=400, warm_up=10),
 }
 MAPPED = "2 codes"
 SIDE = 20
-N_LIKELIHOOD = 1000
 
 
 def training(smoke: bool) -> TrainingConfig:
@@ -54,14 +57,11 @@ def compute(
     """Train one layer and take its measure on the test images."""
     stack = StackedAutoencoder([ARMS[arm]], config, seed=seed, device=device).fit(data.x_train, progress=False)
     layer, x = stack.layers[0], data.x_test
-    elbo = float(layer.elbo(x, n_samples=5, seed=seed).mean())
-    some = x[:N_LIKELIHOOD]
     rebuilt = stack.reconstruct(x)
     figures = {
-        "elbo": elbo,
-        "kl": stack.histories[0]["kl"][-1],
-        "log_likelihood": float(layer.log_likelihood(some, n_samples=n_samples, seed=seed).mean()),
-        "active_codes": stack.histories[0]["active_codes"][-1],
+        "elbo": float(layer.elbo(x, n_samples=5, seed=seed).mean()),
+        "log_likelihood": float(layer.log_likelihood(x, n_samples=n_samples, seed=seed).mean()),
+        **{name: float(value) for name, value in layer.inspect(torch.from_numpy(x).to(device)).items()},
         "unexplained": float(unexplained_variance(torch.as_tensor(rebuilt), torch.as_tensor(x))),
     }
     arrays = {"reconstructions": rebuilt[:10], "samples": layer.sample(100, seed=seed)}
@@ -83,28 +83,26 @@ def run(out: Path, *, seeds: int, jobs: int, smoke: bool, device: str) -> None:
     Writes results.json, reconstructions.png, samples.png, map.png and codes.png. Finished seeds are kept.
     """
     data, config = binarised(mnist(smoke)), training(smoke)
-    n_samples = 10 if smoke else 500
-    arms = {arm: to_json(layer) for arm, layer in ARMS.items()}
-    settings = {"data": fingerprints(data), "arms": arms, "training": to_json(config), "samples": n_samples}
-    compute_arm = functools.partial(compute, data, config, n_samples, device)
-    results = run_trials(
-        out, compute_arm, ARMS, settings=settings, seeds=seeds, jobs=jobs, smoke=smoke, device=device
-    )
-    draw(out, results, data)
+    n_samples = 10 if smoke else 200
+    trial = functools.partial(compute, data, config, n_samples, device)
+    settings = {"arms": ARMS, "training": config, "samples": n_samples}
+    flags = {"seeds": seeds, "jobs": jobs, "smoke": smoke, "device": device}
+    results = run_trials(out, trial, ARMS, data=data, settings=settings, **flags)
     results.write()
     columns = {
         "elbo": ("ELBO, nats", ".2f"),
-        "log_likelihood": (f"log-likelihood of {N_LIKELIHOOD:,}", ".2f"),
+        "log_likelihood": ("log-likelihood, nats", ".2f"),
         "kl": ("KL, nats", ".2f"),
         "active_codes": ("codes in use", ".1f"),
         "unexplained": ("unexplained variance", ".1%"),
     }
     print_summary(results, columns)
+    draw(out, results, data)
 
 
 def draw(out: Path, results: Results, data: LabelledImages) -> None:
     """What the first seed of every arm makes of test images, of the prior and of the plane of codes."""
-    kept = {arm: arrays for arm in ARMS if (arrays := results.arrays(arm)) is not None}
+    kept = results.arrays
     if not kept:
         return
     rows = {"original": data.x_test[:10], **{arm: arrays["reconstructions"] for arm, arrays in kept.items()}}

@@ -1,7 +1,7 @@
 """Settings as data: frozen dataclasses to JSON and back, each with the name of its class as a tag."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -11,10 +11,12 @@ TAG = "is"
 
 
 def to_json(value: Any) -> Any:
-    """The JSON form of a settings object, or of a plain value inside one."""
+    """The JSON form of a settings object, of a plain value inside one, or of a mapping or sequence of them."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
         return {TAG: type(value).__name__, **fields}
+    if isinstance(value, Mapping):
+        return {str(name): to_json(item) for name, item in value.items()}
     if isinstance(value, tuple | list):
         return [to_json(item) for item in value]
     if isinstance(value, Integral) and not isinstance(value, bool):

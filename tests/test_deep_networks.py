@@ -21,7 +21,7 @@ ACTIVATIONS = {"sigmoid": torch.sigmoid, "relu": torch.relu}
 
 
 def drawn(kind, activation="relu", depth=3):
-    model = DeepNetwork(SIZES, depth, activation, kind)
+    model = DeepNetwork(SIZES, depth, activation, batch_norm="batch norm" in kind, residual="residual" in kind)
     model.draw(Seeded(0).stream("weights"))
     return model
 
@@ -50,7 +50,16 @@ def test_batch_norm_stands_between_the_sums_and_the_activation(activation, train
     torch.testing.assert_close(model.train(training)(x), linear(model.last)(a))
 
 
-@pytest.mark.parametrize("kind", ["batch norm", "residual"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_both_together_add_the_normed_layer(activation, rows):
+    model, function, x = drawn("batch norm, residual", activation), ACTIVATIONS[activation], torch.from_numpy(rows)
+    a = function(nn.BatchNorm1d(7)(linear(model.hidden[0])(x)))
+    for layer in model.hidden[1:]:
+        a = a + function(nn.BatchNorm1d(7)(linear(layer)(a)))
+    torch.testing.assert_close(model(x), linear(model.last)(a))
+
+
+@pytest.mark.parametrize("kind", ["batch norm", "residual", "batch norm, residual"])
 def test_training_lowers_the_loss_and_ends_ready_for_use(kind, rows):
     model, labels = drawn(kind), rows[:, 0].argsort().argsort() % 3
     streams = Streams.of(Seeded(0), "test", device=torch.device("cpu"))
