@@ -8,8 +8,8 @@ Time       TIME
 Expected   Published: 87.7 % correct before fine-tuning, 97.6 % after.
 Obtained   OBTAINED
 Settings   Fewer iterations than the tutorial's 400 a phase: 60 for the first layer, 40 for the second, 100 for the
-           softmax layer, 80 for fine-tuning, each with 20 earlier steps to judge the curvature by. Weight decay of the
-           classifier 0.0001 on all layers, that of the tutorial's softmax exercise; its fine-tuning decays the
+           softmax layer, 80 for fine-tuning, each with 20 earlier steps to judge the curvature by. Weight decay of
+           the classifier 0.0001 on all layers, that of the tutorial's softmax exercise; its fine-tuning decays the
            softmax layer only, by 0.003. Initial weights are wider than the tutorial's (gain 4, for sigmoid units).
 """
 

@@ -89,7 +89,7 @@ def trained(arm: str, x: Array, plan: Plan, device: str, seed: int) -> Embedding
 
         components = PCA(COMPONENTS[arm], random_state=seed).fit(x)
         return Embedding(components.transform, components.inverse_transform)
-    each = plan.layer if STACKS[arm] is DEEP else plan.shallow
+    each = plan.layer if len(STACKS[arm]) > 1 else plan.shallow
     stack = StackedAutoencoder(STACKS[arm], each, seed=seed, device=device)
     if arm.endswith("from random"):
         stack.draw(x.shape[1]).fine_tune(x, plan.random, progress=False)

@@ -1,4 +1,4 @@
-"""Measures of what was learnt: sparsity of codes, shape of filters, quality of a ranking, agreement of neighbours."""
+"""Measures of what was learnt: sparsity of codes, shape of filters, quality of a ranking."""
 
 import numpy as np
 
@@ -65,8 +65,8 @@ def average_precision(relevant: Array, n_relevant: Array) -> Array:
     """Average precision of a ranking that is cut after `length` results, shape `(n,)`.
 
     The precisions down to each relevant result, summed and divided by how many relevant results the ranking could
-    hold: min(length, n_relevant). Manning, Raghavan and Schuetze, "Introduction to information retrieval" (2008),
-    section 8.4.
+    hold: min(length, n_relevant). Of a whole ranking it is that of Manning, Raghavan and Schuetze, "Introduction to
+    information retrieval" (2008), section 8.4.
 
     Parameters
     ----------

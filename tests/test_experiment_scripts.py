@@ -1,7 +1,9 @@
 """Every experiment as a command: a smoke run, its results and pictures, and running it again."""
 
+import ast
 import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +50,20 @@ def test_every_script_is_listed():
     shared = {"common", "deep_networks", "published_penalty", "report_table", "toolbox_replay", "trials"}
     found = {path.stem for path in (ROOT / "experiments").glob("*.py")}
     assert found == set(SCRIPTS) | shared | {"denoising_comparison"}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_the_header_says_where_from_how_how_long_and_what_came_out(script):
+    tree = ast.parse((ROOT / "experiments" / f"{script}.py").read_text())
+    header = ast.get_docstring(tree)
+    for part in ("Source", "Command", "Time", "Expected", "Obtained"):
+        assert re.search(rf"^{part} +\S+ \S", header, re.MULTILINE), part
+    assert f"python experiments/{script}.py" in header
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_the_table_has_a_row_for_every_script(script):
+    assert f"`{script}.py" in (ROOT / "experiments" / "README.md").read_text()
 
 
 def test_results_hold_settings_versions_and_the_figures_of_every_arm(smoke):

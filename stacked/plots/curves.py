@@ -11,7 +11,7 @@ from stacked.rows import Array
 
 
 class Line(NamedTuple):
-    """Heights `(n_seeds, n)` above places `(n,)`; NaN where there is none."""
+    """Heights, shape `(n_seeds, n)`, above places, shape `(n,)`."""
 
     x: Sequence[float]
     y: Array
