@@ -131,4 +131,4 @@ def draw(out: Path, results: Results) -> None:
 
 
 if __name__ == "__main__":
-    command(run, __file__, seeds=3)
+    command(run, __file__, seeds=2)
