@@ -179,6 +179,20 @@ def test_the_figures_are_those_of_numpy(rows, activation, threshold):
     assert figures["unexplained_variance"].item() == pytest.approx(unexplained, rel=1e-6)
 
 
+@torch.no_grad()
+def test_a_sigmoid_unit_among_the_k_largest_lives_however_small_its_code(rows):
+    layer, x = drawn(Sparse(7, penalty=TopK(3), revive=True)), torch.from_numpy(rows).double()
+    layer.encoder.weight.mul_(0.001)
+    layer.encoder.bias.copy_(torch.tensor([-3.0, -3.0, -3.0, -9.0, -9.0, -9.0, -9.0]))
+    assert 0 < layer.encode(x).max() < 0.1
+    figures = layer.inspect(x)
+    assert (figures["active_units"], figures["dead_units"]) == (3, 4)
+    before = layer.encoder.weight.clone()
+    layer.revive(x, Seeded(0).stream("noise"))
+    changed = (layer.encoder.weight != before).any(dim=1)
+    assert changed.tolist() == [False] * 3 + [True] * 4
+
+
 # Dead units
 
 
@@ -247,9 +261,10 @@ def test_units_come_alive_even_when_all_are_dead(rows, options):
 
 
 @torch.no_grad()
-def test_nothing_is_revived_where_it_is_not_wanted_or_not_needed(rows):
+def test_nothing_is_revived_where_it_is_not_wanted_or_not_needed(rows, monkeypatch):
     x = torch.from_numpy(rows).double()
     unwanted = Sparse(7, "relu", penalty=L1Sparsity(0.01)).build(12, torch.float64)
+    monkeypatch.setattr(unwanted, "encode", None)  # nor is the sample encoded for nothing
     for layer in (killed(dead=()), unwanted):
         before = weights(layer)
         layer.revive(x, Seeded(0).stream("noise"))

@@ -21,7 +21,11 @@ from stacked.losses import kl_divergence, kl_divergence_slope, l1_norm, unexplai
 from stacked.randomness import Stream
 
 ACTIVE_ABOVE = 0.1
-"""A sigmoid or tanh unit is called active where its absolute code is above this; a relu unit where it is above 0."""
+"""A unit is called active where its absolute code is above this, for dense codes are nearly never exactly 0.
+
+Codes of relu and of TopK are exactly 0 where a unit plays no part, so there it is active above 0: a sigmoid unit whose
+code is 0.05 and among the k largest is alive.
+"""
 
 
 @dataclass(frozen=True)
@@ -150,15 +154,18 @@ class SparseAutoencoder(DenseAutoencoder):
         }
 
     def revive(self, sample: Tensor, noise: Stream) -> None:
+        if not self.settings.revive:
+            return
         codes = self.encode(sample)
         dead = (~self._active(codes).any(dim=0)).nonzero()[:, 0]
-        if self.settings.revive and len(dead) > 0:
+        if len(dead) > 0:
             share = COMPETING_LENGTH if isinstance(self.settings.penalty, TopK) else LENGTH
             give_new_weights(dead, self.encoder, self.decoder, sample - self.decode(codes), noise, share)
             self.constrain()
 
     def _active(self, codes: Tensor) -> Tensor:
-        return codes.abs() > (0 if self.settings.activation == "relu" else ACTIVE_ABOVE)
+        exact = self.settings.activation == "relu" or isinstance(self.settings.penalty, TopK)
+        return codes.abs() > (0 if exact else ACTIVE_ABOVE)
 
     def _kl_with_slope(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         penalty = cast(KLSparsity, self.settings.penalty)
