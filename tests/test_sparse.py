@@ -1,5 +1,7 @@
 """Sparse layers: the k largest, annealing, decoders of unit norm, new weights for dead units, the figures."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
@@ -17,7 +19,9 @@ from stacked import (
     TrainingConfig,
 )
 from stacked.autoencoders.revival import give_new_weights
+from stacked.autoencoders.sparsity import Sparsity
 from stacked.dense import Dense, TiedDense
+from stacked.gradients import Accumulation
 from stacked.randomness import Seeded
 
 CONFIG = TrainingConfig(epochs=3, batch_size=20)
@@ -191,6 +195,35 @@ def test_a_sigmoid_unit_among_the_k_largest_lives_however_small_its_code(rows):
     layer.revive(x, Seeded(0).stream("noise"))
     changed = (layer.encoder.weight != before).any(dim=1)
     assert changed.tolist() == [False] * 3 + [True] * 4
+
+
+# Another sparsity
+
+
+@dataclass(frozen=True)
+class SquaredCodes(Sparsity):
+    """weight / 2 * mean over rows of the sum of squared codes."""
+
+    weight: float
+
+    def value(self, codes, remember):
+        return self.weight / 2 * codes.square().sum() / len(codes)
+
+    def with_slope(self, remember):
+        return lambda codes: (self.value(codes, remember), self.weight * codes)
+
+
+def test_another_sparsity_is_one_class(rows):
+    layer, x = drawn(Sparse(7, penalty=SquaredCodes(0.3))), torch.from_numpy(rows).double()
+    batch = layer.prepare(x, None, None)
+    slopes = torch.autograd.grad(layer.objective(batch), list(layer.parameters()))
+    for parameter in layer.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    with torch.no_grad():
+        layer.accumulate_gradients(batch, Accumulation(0.0, 1.0))
+    torch.testing.assert_close(tuple(parameter.grad for parameter in layer.parameters()), slopes)
+    few, free = (np.square(trained(Sparse(7, penalty=SquaredCodes(w)), rows).encode(rows)).sum() for w in (9.0, 0.0))
+    assert few < free
 
 
 # Dead units
