@@ -269,6 +269,18 @@ def test_rows_are_drawn_by_their_squared_loss():
 
 
 @tied_or_not
+@torch.no_grad()
+def test_a_unit_that_draws_a_row_of_which_nothing_is_missed_keeps_its_weights(tied):
+    encoder = Dense(4, 6, "relu", torch.float64)
+    decoder = TiedDense(encoder, "linear") if tied else Dense(6, 4, "linear", torch.float64)
+    for parameter in {*encoder.parameters(), *decoder.parameters()}:
+        parameter.copy_(torch.arange(1.0, 1 + parameter.numel()).reshape(parameter.shape))
+    before = encoder.weight.clone(), encoder.bias.clone(), decoder.weight.clone()
+    give_new_weights(torch.tensor([2, 5]), encoder, decoder, torch.zeros(3, 4).double(), Seeded(0).stream("noise"))
+    assert all(map(torch.equal, before, (encoder.weight, encoder.bias, decoder.weight)))
+
+
+@tied_or_not
 def test_the_velocities_of_new_weights_are_forgotten_and_no_others(tied):
     encoder = Dense(4, 6, "relu", torch.float64)
     decoder = TiedDense(encoder, "linear") if tied else Dense(6, 4, "linear", torch.float64)
