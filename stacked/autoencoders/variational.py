@@ -89,7 +89,11 @@ class Variational(LayerSettings):
 
 
 class VariationalAutoencoder(Autoencoder):
-    """An autoencoder of distributions. `sample`, `elbo` and `log_likelihood` take and give NumPy arrays."""
+    """An autoencoder of distributions. `sample`, `elbo` and `log_likelihood` take and give NumPy arrays.
+
+    After `StackedAutoencoder.fine_tune` these three no longer describe it: that trains means and decoder on the
+    reconstruction alone, and the log variances and the learnt deviation are those from before.
+    """
 
     settings: Variational
     sample_size = 4096
