@@ -92,7 +92,8 @@ class LBFGS(OptimizerSettings):
     learning_rate : float
         First step of each line search.
     iterations : int
-        Iterations on each batch; with all rows in one batch, iterations an epoch.
+        Iterations on each batch, at most, for torch also stops after 5/4 as many evaluations of the objective; with
+        all rows in one batch, iterations an epoch.
     history : int
         Earlier steps that approximate the curvature.
     """
