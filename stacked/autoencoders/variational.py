@@ -25,9 +25,7 @@ from stacked.errors import check_choice, check_count, check_flag, check_number, 
 from stacked.losses import bernoulli_log_likelihood, gaussian_kl, gaussian_log_likelihood
 from stacked.model import Batch
 from stacked.randomness import Seeded, Stream
-from stacked.rows import Array, as_rows, map_rows, value_range
-
-_ROUNDING = 1e-6
+from stacked.rows import Array, Rows, as_rows, map_rows, value_range, within_0_and_1
 
 
 @dataclass(frozen=True)
@@ -163,7 +161,7 @@ class VariationalAutoencoder(Autoencoder):
         """Mean outputs, shape `(n, n_inputs)`, of codes drawn from the prior."""
         check_count("n", n)
         codes = Seeded(seed).stream("prior").normal(torch.empty(n, self.settings.n_units))
-        return self._mapped(self.decode, codes.numpy(), "codes", self.settings.n_units, self.n_inputs)
+        return self._mapped(self.decode, codes.numpy(), self.n_inputs)
 
     def elbo(self, x: Any, *, n_samples: int = 1, seed: int = 0) -> Array:
         """The evidence lower bound of every row, in nats, shape `(n,)`, averaged over codes drawn for it."""
@@ -203,16 +201,16 @@ class VariationalAutoencoder(Autoencoder):
         return self._by_row(estimate, x)
 
     def _by_row(self, function: Callable[[Tensor], Tensor], x: Any) -> Array:
-        low, high = value_range(as_rows(x, "x", self.n_inputs), "x", self.decoder.weight.dtype)
-        if self.log_deviation is None and not -_ROUNDING <= low <= high <= 1 + _ROUNDING:
+        rows = as_rows(x, "x", self.n_inputs)
+        low, high = value_range(rows, "x", self.decoder.weight.dtype)
+        if self.log_deviation is None and not within_0_and_1((low, high)):
             expected, received = "rows in [0, 1], for outputs are Bernoulli", f"rows from {low:g} to {high:g}"
             raise mismatch("x", expected=expected, received=received, remedy="scale them as for training")
-        return self._mapped(lambda rows: function(rows)[:, None], x, "x", self.n_inputs, 1)[:, 0]
+        return self._mapped(lambda block: function(block)[:, None], rows, 1)[:, 0]
 
-    def _mapped(self, function: Callable[[Tensor], Tensor], x: Any, name: str, width: int, out_width: int) -> Array:
-        rows, weight = as_rows(x, name, width), self.decoder.weight
-        value_range(rows, name, weight.dtype)
-        out = np.empty((len(rows), out_width), numpy_dtype(weight.dtype))
+    def _mapped(self, function: Callable[[Tensor], Tensor], rows: Rows, width: int) -> Array:
+        weight = self.decoder.weight
+        out = np.empty((len(rows), width), numpy_dtype(weight.dtype))
         return map_rows(function, rows, out, weight.device)
 
 
