@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from stacked.activations import TOP_K_ACTIVATIONS
-from stacked.errors import check_choice, check_count, check_number, mismatch
+from stacked.errors import check_choice, check_count, mismatch
 from stacked.gradients import CodePenalty
 from stacked.losses import kl_divergence, kl_divergence_slope, l1_norm
+from stacked.settings import hold_number
 
 Remember = Callable[[Tensor], Tensor]
 """From the mean codes of a minibatch, shape `(n_units,)`, the running mean after it."""
@@ -70,10 +71,10 @@ class KLSparsity(Sparsity):
     initial_mean: float = 0.0
 
     def __post_init__(self) -> None:
-        check_number("weight", self.weight, 0)
-        check_number("memory", self.memory, 0, 1)
-        check_number("initial_mean", self.initial_mean, 0, 1)
-        check_number("target", self.target, 0, 1)
+        hold_number(self, "weight", 0)
+        hold_number(self, "memory", 0, 1)
+        hold_number(self, "initial_mean", 0, 1)
+        hold_number(self, "target", 0, 1)
         if self.target in (0, 1) or self.memory == 1:
             received = f"target={self.target}, memory={self.memory}"
             expected = "a target strictly between 0 and 1 and a memory below 1"
@@ -112,7 +113,7 @@ class L1Sparsity(Sparsity):
     weight: float
 
     def __post_init__(self) -> None:
-        check_number("weight", self.weight, 0)
+        hold_number(self, "weight", 0)
 
     def value(self, codes: Tensor, remember: Remember) -> Tensor:
         return self.weight * l1_norm(codes)
@@ -143,7 +144,7 @@ class TopK(Sparsity):
 
     def __post_init__(self) -> None:
         check_count("k", self.k)
-        check_number("annealing", self.annealing, 0)
+        hold_number(self, "annealing", 0)
         if self.initial_k is not None:
             check_count("initial_k", self.initial_k, least=self.k)
         if (self.initial_k is None) != (self.annealing == 0):
@@ -156,7 +157,7 @@ class TopK(Sparsity):
         if self.initial_k is None:
             return int(self.k)
         first, last = int(self.initial_k), int(self.k)  # NumPy's small whole numbers wrap around
-        return round(first + min(1.0, epochs / float(self.annealing)) * (last - first))
+        return round(first + min(1.0, epochs / self.annealing) * (last - first))
 
     def check(self, activation: str, n_units: int) -> None:
         check_choice("activation (under TopK)", activation, TOP_K_ACTIVATIONS)

@@ -21,11 +21,12 @@ from stacked.activations import CODE_ACTIVATIONS
 from stacked.autoencoders.base import Autoencoder, LayerSettings
 from stacked.dense import Dense
 from stacked.devices import numpy_dtype
-from stacked.errors import check_choice, check_count, check_flag, check_number, mismatch
+from stacked.errors import check_choice, check_count, check_flag, mismatch
 from stacked.losses import bernoulli_log_likelihood, gaussian_kl, gaussian_log_likelihood
 from stacked.model import Batch
 from stacked.randomness import Seeded, Stream
 from stacked.rows import Array, Rows, as_rows, map_rows, value_range, within_0_and_1
+from stacked.settings import hold_number
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,9 @@ class Variational(LayerSettings):
         check_count("hidden", self.hidden)
         check_choice("activation", self.activation, CODE_ACTIVATIONS)
         check_choice("output", self.output, ("sigmoid", "linear"))
-        check_number("kl_weight", self.kl_weight, 0)
-        check_number("warm_up", self.warm_up, 0)
-        check_number("weight_decay", self.weight_decay, 0)
+        hold_number(self, "kl_weight", 0)
+        hold_number(self, "warm_up", 0)
+        hold_number(self, "weight_decay", 0)
         check_flag("random_bias", self.random_bias)
 
     @property
@@ -118,8 +119,8 @@ class VariationalAutoencoder(Autoencoder):
         yield self.log_variance.weight
 
     def advance(self, epochs: float) -> None:
-        warmth = min(1.0, epochs / float(self.settings.warm_up)) if self.settings.warm_up else 1.0
-        self._kl_weight = warmth * float(self.settings.kl_weight)
+        warmth = min(1.0, epochs / self.settings.warm_up) if self.settings.warm_up else 1.0
+        self._kl_weight = warmth * self.settings.kl_weight
 
     def prepare(self, x: Tensor, labels: Tensor | None, noise: Stream | None) -> Batch:
         like = x.new_empty(x.shape[0], self.settings.n_units)
