@@ -171,7 +171,9 @@ def _draw(out: Path, results: dict[str, Any], folder: RunFolder) -> None:
     reference = {arm: compared["error_rate"] for arm, compared in results["summary"]["toolbox"].items()}
     epochs = results["settings"]["epochs"]
     title = f"MNIST, 784-100-100-10, {epochs} epoch{'s' * (epochs > 1)} a phase"
-    error_distributions(rates, out / "errors.png", title=title, reference=reference)
+    error_distributions(
+        rates, out / "errors.png", title=title, reference=reference, reference_name="DeepLearnToolbox"
+    )
     kept = {arm: folder.arrays(arm, 0) or {} for arm in NAMES}
     tiles = {
         f"{arm}, {when} fine-tuning": weights[when]

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 """The figures of one epoch: `epoch` (from 1), `learning_rate`, `seconds`, `rows_per_second`; `loss`, the mean
-objective of the steps, on corrupted rows and with penalties; and what the model measures on clean validation rows,
-such as `validation_loss`, without penalties."""
+objective of the steps, on corrupted rows and with penalties; what the model measures on clean validation rows, such
+as `validation_loss`, without penalties; and what `Model.inspect` finds on a sample of clean training rows, such as
+the `dead_units` of a sparse layer."""
 
 
 class Callback:

@@ -30,11 +30,11 @@ def finished_trials(
 
     wanted = [(arm, seed) for seed in seeds for arm in arms]
     kept = {(arm, seed): folder.load(arm, seed) for arm, seed in wanted}
-    yield from (Trial(arm, seed, figures) for (arm, seed), figures in kept.items() if figures is not None)
+    yield from (trial for trial in kept.values() if trial is not None)
     missing = [trial for trial in wanted if kept[trial] is None]
     tasks = (delayed(_named_outcome)(compute, arm, seed, threads) for arm, seed in missing)
     for arm, seed, outcome in Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks):
-        yield Trial(arm, seed, folder.store(arm, seed, outcome, arrays=seed == seeds[0]))
+        yield folder.store(arm, seed, outcome, arrays=seed == seeds[0])
 
 
 def _named_outcome(compute: Compute, arm: str, seed: int, threads: int) -> tuple[str, int, Outcome]:

@@ -1,6 +1,8 @@
 """Saving and loading trained stacks and classifiers."""
 
 import contextlib
+import hashlib
+import json
 import math
 import os
 from collections.abc import Iterator
@@ -8,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from stacked.autoencoders import SETTINGS as LAYER_SETTINGS
 from stacked.cache import CodeCache
@@ -39,11 +41,17 @@ def save(model: StackedAutoencoder | FeedforwardClassifier, folder: PathLike) ->
     if not isinstance(model, StackedAutoencoder | FeedforwardClassifier):
         expected, remedy = "a StackedAutoencoder or FeedforwardClassifier", "pass the trained model itself"
         raise mismatch("model", expected=expected, received=type(model).__name__, remedy=remedy)
-    described = _described_stack(model) if isinstance(model, StackedAutoencoder) else _described_classifier(model)
-    seed = model.randomness.seed if isinstance(model.randomness, Seeded) else None
-    common = {"dtype": str(numpy_dtype(model.dtype)), "seed": seed}
-    write_model(Path(folder), described | common, nn.ModuleList(model.layers).state_dict())
+    write_model(Path(folder), *_parts(model))
     return Path(folder)
+
+
+def model_key(model: StackedAutoencoder | FeedforwardClassifier) -> str:
+    """SHA-256 of all that `save` keeps of a model, as hexadecimal digits."""
+    description, tensors = _parts(model)
+    digest = hashlib.sha256(json.dumps(description).encode())
+    for tensor in tensors.values():
+        digest.update(tensor.cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def load_stack(
@@ -101,6 +109,14 @@ def load_classifier(folder: PathLike, *, device: str = "cpu") -> FeedforwardClas
         classifier.n_frozen = description["n_frozen"]
         classifier.history = _history(description["history"])
     return classifier
+
+
+def _parts(model: StackedAutoencoder | FeedforwardClassifier) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The description of a model and its tensors."""
+    described = _described_stack(model) if isinstance(model, StackedAutoencoder) else _described_classifier(model)
+    seed = model.randomness.seed if isinstance(model.randomness, Seeded) else None
+    common = {"dtype": str(numpy_dtype(model.dtype)), "seed": seed}
+    return described | common, nn.ModuleList(model.layers).state_dict()
 
 
 def _described_stack(stack: StackedAutoencoder) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from stacked.activations import activation_named
-from stacked.errors import check_choice, check_count, check_flag, check_number, mismatch
+from stacked.errors import check_choice, check_count, check_flag, mismatch
+from stacked.settings import hold_number
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class ClassifierSettings:
         for activation in self.activations:
             activation_named(activation)
         check_choice("output", self.output, ("softmax", "sigmoid"))
-        check_number("dropout", self.dropout, 0, 0.99)
-        check_number("weight_decay", self.weight_decay, 0)
+        hold_number(self, "dropout", 0, 0.99)
+        hold_number(self, "weight_decay", 0)
         check_flag("random_bias", self.random_bias)
 
     @property

@@ -95,7 +95,7 @@ def finished_runs(
     """Every run of every arm and seed, as it is finished, by `finished_trials`; each on one thread."""
     compute = functools.partial(run_arm, {arm.name: arm for arm in arms}, recipe, data)
     for trial in finished_trials(compute, [arm.name for arm in arms], seeds, folder, jobs):
-        yield Run(trial.arm, trial.seed, **trial.figures)
+        yield Run(trial.arm, trial.seed, failure=trial.failure, **trial.figures)
 
 
 def run_arm(arms: Mapping[str, Arm], recipe: Recipe, data: LabelledImages, name: str, seed: int) -> Outcome:

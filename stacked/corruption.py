@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from stacked.errors import check_number, mismatch
+from stacked.errors import mismatch
 from stacked.randomness import Stream
+from stacked.settings import hold_number
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Masking:
     fraction: float
 
     def __post_init__(self) -> None:
-        check_number("fraction", self.fraction, 0, 1)
+        hold_number(self, "fraction", 0, 1)
 
     def __call__(self, x: Tensor, stream: Stream) -> Tensor:
         if self.fraction == 0:
@@ -46,7 +47,7 @@ class Gaussian:
     standard_deviation: float
 
     def __post_init__(self) -> None:
-        check_number("standard_deviation", self.standard_deviation, 0)
+        hold_number(self, "standard_deviation", 0)
 
     def __call__(self, x: Tensor, stream: Stream) -> Tensor:
         if self.standard_deviation == 0:
@@ -71,11 +72,11 @@ class SaltAndPepper:
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        check_number("fraction", self.fraction, 0, 1)
-        check_number("low", self.low, float("-inf"))
-        check_number("high", self.high, float("-inf"))
+        hold_number(self, "fraction", 0, 1)
+        hold_number(self, "low", float("-inf"))
+        hold_number(self, "high", float("-inf"))
         if self.low >= self.high:
-            received = f"{self.low} and {self.high}"
+            received = f"{self.low:g} and {self.high:g}"
             raise mismatch("low, high", expected="low < high", received=received, remedy="swap or spread them")
 
     def __call__(self, x: Tensor, stream: Stream) -> Tensor:

@@ -1,7 +1,7 @@
 """A saved index as a folder: the stack, the codes as one cache entry, and `index.json`.
 
-`index.json` names the stack and the codes by what they hold and is renamed into place last, so that a folder holds
-the old index or the new one, whole.
+`index.json` names the stack and the codes by all that they hold and is renamed into place last, so that a folder
+holds the old index or the new one, whole.
 """
 
 import contextlib
@@ -9,22 +9,22 @@ import hashlib
 import json
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from stacked.autoencoders import Autoencoder
 from stacked.cache_entry import Codes, is_entry, read_entry, write_entry
-from stacked.checkpoint import load_stack, save
+from stacked.checkpoint import load_stack, model_key, save
 from stacked.devices import numpy_dtype
 from stacked.errors import StackedError, check_count, mismatch
 from stacked.files import write_atomically
+from stacked.model_files import read_description
 from stacked.rows import Array, Rows, blocks, fingerprint
 from stacked.stack import StackedAutoencoder
 
-FORMAT = 1
+FORMAT = 2
 _FILE = "index.json"
 _DIGITS = 16  # of a key, in a name
 
@@ -53,12 +53,12 @@ def write_index(folder: Path, stack: StackedAutoencoder, depth: int, codes: Rows
     StackedError
         When the folder cannot be written.
     """
-    encoders, key = encoders_key(stack.up_to(depth)), fingerprint(codes)
-    stack_name, codes_name = _names(encoders, key)
-    held = {"depth": depth, "n_rows": len(codes), "encoders": encoders, "codes": key}
+    keys = {"stack": model_key(stack), "codes": fingerprint(codes)}
+    stack_name, codes_name = _names(keys)
+    held = {"depth": depth, "n_rows": len(codes), "encoders": encoders_key(stack.up_to(depth)), **keys}
     save(stack, folder / stack_name)
     try:
-        _write_codes(folder / codes_name, key, codes)
+        _write_codes(folder / codes_name, keys["codes"], codes)
         write_atomically(folder / _FILE, json.dumps({"format": FORMAT, **held}, indent=1).encode())
         _remove_stale(folder, {stack_name, codes_name})
     except OSError as error:
@@ -74,8 +74,8 @@ def read_index(folder: Path, device: str) -> tuple[StackedAutoencoder, int, Arra
         When the folder holds no index, or one that is damaged or of another version.
     """
     path = folder / _FILE
-    described = _read_description(path)
-    stack_name, codes_name = _names(described["encoders"], described["codes"])
+    described = read_description(path, "a saved index", FORMAT, ("depth", "n_rows", "encoders", "stack", "codes"))
+    stack_name, codes_name = _names(described)
     stack = load_stack(folder / stack_name, device=device)
     with _blaming(path):
         layers = stack.up_to(described["depth"])
@@ -89,9 +89,10 @@ def read_index(folder: Path, device: str) -> tuple[StackedAutoencoder, int, Arra
     return stack, len(layers), codes
 
 
-def _names(encoders: object, key: object) -> tuple[str, str]:
+def _names(keys: Mapping[str, object]) -> tuple[str, str]:
     """What the stack's folder and the file of the codes are called; a stranger's keys lead to no other folder."""
-    return Path(f"stack-{str(encoders)[:_DIGITS]}").name, Path(f"codes-{str(key)[:_DIGITS]}.h5").name
+    stack, codes = (str(keys[what])[:_DIGITS] for what in ("stack", "codes"))
+    return Path(f"stack-{stack}").name, Path(f"codes-{codes}.h5").name
 
 
 def _write_codes(path: Path, key: str, rows: Rows) -> None:
@@ -115,20 +116,6 @@ def _remove_stale(folder: Path, current: set[str]) -> None:
     for path in (*folder.glob(f"stack-{key}"), *folder.glob(f"codes-{key}.h5")):
         if path.name not in current:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _read_description(path: Path) -> dict[str, Any]:
-    try:
-        described = json.loads(path.read_bytes())
-        found = {field: described[field] for field in ("format", "depth", "n_rows", "encoders", "codes")}
-    except OSError as error:
-        raise StackedError(f"{path}: expected a saved index, but it cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise StackedError(f"{path}: expected an index saved by stacked, but it is not whole: {error!r}") from error
-    if found["format"] != FORMAT:
-        remedy = "load it with the version of stacked that wrote it"
-        raise mismatch(str(path), expected=f"format {FORMAT}", received=repr(found["format"]), remedy=remedy)
-    return found
 
 
 def _read_codes(path: Path, codes: Codes) -> Array:

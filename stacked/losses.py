@@ -53,8 +53,8 @@ def l1_norm(codes: Tensor) -> Tensor:
 def jacobian_norm_squared(slopes: Tensor, weight: Tensor) -> Tensor:
     """1/n sum ||J||_F^2 = 1/n sum_j f'(z_j)^2 ||W_j||^2 of the encoders' Jacobians J = diag(f'(z)) W.
 
-    Rifai, Vincent, Muller, Glorot and Bengio, "Contractive auto-encoders" (2011), equation 6. `slopes`, shape
-    `(n, n_units)`, holds f'(z); `weight` has shape `(n_units, n_inputs)`.
+    Rifai, Vincent, Muller, Glorot and Bengio, "Contractive auto-encoders" (2011). `slopes`, shape `(n, n_units)`,
+    holds f'(z); `weight` has shape `(n_units, n_inputs)`.
     """
     return (slopes.square() @ weight.square().sum(dim=1)).mean()
 

@@ -6,7 +6,7 @@ model or the new one, whole.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,20 +40,29 @@ def write_model(folder: Path, description: dict[str, Any], tensors: Mapping[str,
 def read_model(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The description and the tensors of a model of this kind, once both are what was written."""
     path = folder / "model.json"
-    try:
-        description = json.loads(path.read_bytes())
-        found = {field: description[field] for field in ("format", "kind", "weights", "sha256")}
-    except OSError as error:
-        raise StackedError(f"{path}: expected a saved model, but it cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise StackedError(f"{path}: expected a model saved by stacked, but it is not whole: {error!r}") from error
-    if found["format"] != FORMAT:
-        remedy = "load it with the version of stacked that wrote it"
-        raise mismatch(str(path), expected=f"format {FORMAT}", received=repr(found["format"]), remedy=remedy)
-    if found["kind"] != kind:
+    description = read_description(path, "a saved model", FORMAT, ("kind", "weights", "sha256"))
+    if description["kind"] != kind:
         remedy = "use load_stack for stacks and load_classifier for classifiers"
-        raise mismatch(str(path), expected=f"a {kind}", received=f"{found['kind']!r}", remedy=remedy)
-    return description, _read_tensors(folder / Path(str(found["weights"])).name, found["sha256"])
+        raise mismatch(str(path), expected=f"a {kind}", received=f"{description['kind']!r}", remedy=remedy)
+    return description, _read_tensors(folder / Path(str(description["weights"])).name, description["sha256"])
+
+
+def read_description(path: Path, what: str, version: int, fields: Collection[str]) -> dict[str, Any]:
+    """What a JSON file of ours holds, once it is of this format and has these fields."""
+    try:
+        description: dict[str, Any] = json.loads(path.read_bytes())
+        found = description["format"]
+        missing = [field for field in fields if field not in description]
+    except OSError as error:
+        raise StackedError(f"{path}: expected {what}, but it cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StackedError(f"{path}: expected {what}, but it is not whole: {error!r}") from error
+    if found != version:
+        remedy = "load it with the version of stacked that wrote it"
+        raise mismatch(str(path), expected=f"format {version}", received=repr(found), remedy=remedy)
+    if missing:
+        raise StackedError(f"{path}: expected {what}, but it is not whole: it lacks {', '.join(missing)}")
+    return description
 
 
 def check_tensors(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:

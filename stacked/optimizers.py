@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stacked.errors import check_count, check_number, mismatch
+from stacked.errors import check_count, mismatch
 from stacked.gradients import Accumulation
+from stacked.settings import hold_number
 
 Accumulate = Callable[[Accumulation], Tensor]
 """Adds the gradients of one batch and returns the objective there."""
@@ -34,7 +35,7 @@ class OptimizerSettings(ABC):
     learning_rate: float
 
     def __post_init__(self) -> None:
-        check_number("learning_rate", self.learning_rate, 0)
+        hold_number(self, "learning_rate", 0)
 
     @abstractmethod
     def build(self, parameters: Sequence[nn.Parameter]) -> Optimizer:
@@ -58,7 +59,7 @@ class SGD(OptimizerSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_number("momentum", self.momentum, 0, 1)
+        hold_number(self, "momentum", 0, 1)
         if self.momentum == 1:
             raise mismatch("momentum", expected="less than 1", received="1", remedy="set for instance 0.9")
 
@@ -92,7 +93,8 @@ class LBFGS(OptimizerSettings):
     learning_rate : float
         First step of each line search.
     iterations : int
-        Iterations on each batch; with all rows in one batch, iterations an epoch.
+        Iterations on each batch, at most, for torch also stops after 5/4 as many evaluations of the objective; with
+        all rows in one batch, iterations an epoch.
     history : int
         Earlier steps that approximate the curvature.
     """

@@ -157,6 +157,11 @@ def value_range(rows: Rows, name: str = "x", dtype: torch.dtype = torch.float64)
     return low, high
 
 
+def within_0_and_1(bounds: tuple[float, float]) -> bool:
+    """Whether the smallest and the largest value lie in [0, 1], but for rounding."""
+    return -1e-6 <= bounds[0] <= bounds[1] <= 1 + 1e-6
+
+
 def addressable(rows: Rows) -> bool:
     """Whether single rows can be gathered by torch straight from where they lie."""
     if not isinstance(rows, np.ndarray) or rows.dtype not in (np.float32, np.float64, np.uint8):

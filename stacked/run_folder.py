@@ -12,7 +12,7 @@ import numpy as np
 from stacked.errors import StackedError, mismatch
 from stacked.files import write_atomically
 from stacked.rows import Array
-from stacked.trial import Outcome
+from stacked.trial import Outcome, Trial
 
 _NONE = object()
 
@@ -46,25 +46,23 @@ class RunFolder:
         except OSError as error:
             raise StackedError(f"{folder}: no results can be written there ({error}); name another folder") from error
 
-    def load(self, arm: str, seed: int) -> dict[str, Any] | None:
-        """The figures of a trial; None when it has not been finished."""
+    def load(self, arm: str, seed: int) -> Trial | None:
+        """A trial; None when it has not been finished."""
         try:
-            stored = _json(self._path(arm, seed))
-            figures = stored["figures"]
-        except (OSError, KeyError, TypeError):
+            trial = Trial(**_json(self._path(arm, seed)))
+        except (OSError, TypeError):  # a TypeError where the file holds anything but the fields of a trial
             return None
-        whole = isinstance(figures, dict) and stored == _named(arm, seed, figures)
-        return figures if whole else None
+        named = (trial.arm, trial.seed) == (arm, seed)
+        return trial if named and isinstance(trial.figures, dict) and isinstance(trial.failure, str) else None
 
-    def store(self, arm: str, seed: int, outcome: Outcome, *, arrays: bool) -> dict[str, Any]:
-        """Keep a finished trial, and its arrays where pictures are wanted; returns the figures as `load` will."""
+    def store(self, arm: str, seed: int, outcome: Outcome, *, arrays: bool) -> Trial:
+        """Keep a finished trial, and its arrays where pictures are wanted; returns the trial as `load` will."""
         path = self._path(arm, seed)
-        stored = json.dumps(_named(arm, seed, outcome.figures))
+        stored = json.dumps(Trial(arm, seed, outcome.figures, outcome.failure)._asdict())
         if arrays and outcome.arrays:
             write_atomically(path.with_suffix(".npz"), _packed(outcome.arrays))
         write_atomically(path, stored.encode())  # last, for it says that the trial is finished
-        figures: dict[str, Any] = json.loads(stored)["figures"]
-        return figures
+        return Trial(**json.loads(stored))
 
     def arrays(self, arm: str, seed: int) -> dict[str, Array] | None:
         """The arrays of a trial by name; None where they were not kept."""
@@ -77,11 +75,6 @@ class RunFolder:
 
     def _path(self, arm: str, seed: int) -> Path:
         return self._runs / f"{urllib.parse.quote(arm, safe='')}-{seed}.json"
-
-
-def _named(arm: str, seed: int, figures: dict[str, Any]) -> dict[str, Any]:
-    """What the file of a trial holds: a name, to tell a trial from anything else, and the figures."""
-    return {"arm": arm, "seed": seed, "figures": figures}
 
 
 def _packed(arrays: dict[str, Array]) -> bytes:

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from stacked.errors import check_number
+from stacked.settings import hold_number
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class ExponentialDecay:
     factor: float
 
     def __post_init__(self) -> None:
-        check_number("factor", self.factor, 0, 1)
+        hold_number(self, "factor", 0, 1)
 
     def at(self, epoch: int, epochs: int) -> float:
         """The factor in an epoch, the first being 0."""
@@ -39,7 +39,7 @@ class CosineDecay:
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        check_number("final", self.final, 0, 1)
+        hold_number(self, "final", 0, 1)
 
     def at(self, epoch: int, epochs: int) -> float:
         """The factor in an epoch, the first being 0."""

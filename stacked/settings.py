@@ -1,13 +1,20 @@
-"""Settings as data: frozen dataclasses to JSON and back, each with the name of its class as a tag."""
+"""Settings as data: frozen dataclasses holding numbers as floats; to JSON and back, tagged with their class."""
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
-from stacked.errors import StackedError, mismatch
+from stacked.errors import StackedError, check_number, mismatch
 
 TAG = "is"
+
+
+def hold_number(settings: object, field: str, low: float, high: float = math.inf) -> None:
+    """Raise unless a field is a finite number in [low, high], and hold it as a float, for torch takes no fraction."""
+    check_number(field, getattr(settings, field), low, high)
+    object.__setattr__(settings, field, float(getattr(settings, field)))
 
 
 def to_json(value: Any) -> Any:

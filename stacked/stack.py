@@ -143,7 +143,9 @@ class StackedAutoencoder:
         """Train all layers together, as one deep autoencoder, on the reconstruction of clean rows.
 
         After `fit` this is the unrolled fine-tuning of Hinton and Salakhutdinov (2006); after `draw`, the training of
-        a deep autoencoder from random weights. Noise, penalties and constraints of the layers play no part.
+        a deep autoencoder from random weights. Noise, penalties and constraints of the layers play no part. Nor do
+        the log variances and the learnt deviation of a variational layer: they stay those from before, so that its
+        `elbo`, `log_likelihood` and `sample` no longer describe it.
 
         Parameters
         ----------

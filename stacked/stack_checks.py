@@ -9,10 +9,8 @@ import numpy as np
 from stacked.autoencoders import KINDS, LayerSettings
 from stacked.autoencoders.dense import DenseSettings
 from stacked.errors import StackedWarning, mismatch
-from stacked.rows import Rows
+from stacked.rows import Rows, within_0_and_1
 from stacked.training_config import TrainingConfig
-
-_ROUNDING = 1e-6
 
 
 def check_layers(
@@ -49,10 +47,9 @@ def check_ranges(layers: Sequence[LayerSettings], rows: Rows, bounds: tuple[floa
 def _check_range(
     number: int, layer: LayerSettings, what: str, bounds: tuple[float, float], remedy: str, *, refuse: bool = False
 ) -> None:
-    low, high = bounds
-    if layer.output == "linear" or (low >= -_ROUNDING and high <= 1 + _ROUNDING):
+    if layer.output == "linear" or within_0_and_1(bounds):
         return
-    received = f"{what} from {low:g} to {high:g}"
+    received = f"{what} from {bounds[0]:g} to {bounds[1]:g}"
     name = f"layer {number} ({layer.loss} on sigmoid output)"
     error = mismatch(name, expected="targets in [0, 1]", received=received, remedy=remedy)
     if layer.loss == "cross_entropy" or refuse:

@@ -121,11 +121,12 @@ class Training:
         self._loss_sum, self._rows_seen = next(self.model.parameters()).new_zeros(()), 0
         for x, labels in batches.shuffled(self.streams.shuffle):
             self._step(x, labels, optimizer, factor)
+        loss = self.mean_loss  # before the clock is read, for it waits until the device has finished the steps
         seconds = time.perf_counter() - began
         self.model.eval()
         record: Record = {
             "epoch": epoch + 1,
-            "loss": self.mean_loss,
+            "loss": loss,
             "learning_rate": self.config.optimizer.learning_rate * factor,
             "seconds": seconds,
             "rows_per_second": self.n_rows / seconds,

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from stacked.errors import check_count, check_number, mismatch
+from stacked.errors import check_count, mismatch
 from stacked.model import Model
 from stacked.optimizers import LBFGS, SGD, Adam, OptimizerSettings
 from stacked.schedules import CosineDecay, ExponentialDecay, Schedule
+from stacked.settings import hold_number
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class TrainingConfig:
         if self.schedule is not None and not isinstance(self.schedule, ExponentialDecay | CosineDecay):
             expected, remedy = "ExponentialDecay or CosineDecay", "pass for instance CosineDecay(), or None"
             raise mismatch("schedule", expected=expected, received=repr(self.schedule), remedy=remedy)
-        check_number("validation_fraction", self.validation_fraction, 0, 0.9)
+        hold_number(self, "validation_fraction", 0, 0.9)
         if self.patience is not None:
             check_count("patience", self.patience)
 

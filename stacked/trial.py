@@ -18,13 +18,16 @@ class Outcome:
     Parameters
     ----------
     figures : dict
-        Fit for JSON. A trial that failed has only `failure`, which says why.
+        Fit for JSON; none where the trial failed.
     arrays : dict
         Name to data for pictures.
+    failure : str
+        Why the trial failed; empty when it did not.
     """
 
     figures: dict[str, Any]
     arrays: dict[str, Array] = field(default_factory=dict)
+    failure: str = ""
 
 
 Compute = Callable[[str, int], Outcome]
@@ -32,20 +35,16 @@ Compute = Callable[[str, int], Outcome]
 
 
 class Trial(NamedTuple):
-    """A finished trial and its figures."""
+    """A finished trial with its figures, or why it failed, as in `Outcome`."""
 
     arm: str
     seed: int
     figures: dict[str, Any]
-
-    @property
-    def failure(self) -> str:
-        """Why the trial failed; empty when it did not."""
-        return str(self.figures.get("failure", ""))
+    failure: str = ""
 
 
 def run_trial(compute: Compute, arm: str, seed: int, threads: int = 1) -> Outcome:
-    """One trial on so many torch threads; one that diverges is a failed trial, without arrays.
+    """One trial on so many torch threads; one that diverges is a failed trial, without figures and arrays.
 
     The number of threads is fixed, so that the outcome does not depend on how many trials share the machine.
     """
@@ -53,7 +52,7 @@ def run_trial(compute: Compute, arm: str, seed: int, threads: int = 1) -> Outcom
         try:
             return compute(arm, seed)
         except DivergedError as error:
-            return Outcome({"failure": str(error)})
+            return Outcome({}, failure=str(error))
 
 
 @contextlib.contextmanager

@@ -323,7 +323,7 @@ def test_a_truncated_description_is_refused_at_every_length(kind, saved):
 )
 def test_a_foreign_description_is_refused(kind, saved, content):
     (saved / "model.json").write_bytes(content)
-    refused(kind, saved, "model.json: expected a model saved by stacked")
+    refused(kind, saved, "model.json: expected a saved model")
 
 
 @pytest.mark.parametrize("found", [0, 2, "1", None, [1]])

@@ -78,9 +78,11 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def redescribe(folder, **changes):
+def redescribe(folder, without=None, **changes):
     path = folder / "index.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    described = json.loads(path.read_text()) | changes
+    described.pop(without, None)
+    path.write_text(json.dumps(described))
 
 
 def refused(folder, why):
@@ -352,6 +354,25 @@ def test_a_save_that_is_cut_short_leaves_the_old_index(saved, index, monkeypatch
     assert list(saved.glob(".*")) == []
 
 
+@pytest.mark.parametrize("part", ["decoder", "upper layer", "settings"])
+def test_with_the_same_encoders_too_a_save_that_is_cut_short_leaves_the_old_index(tmp_path, monkeypatch, part):
+    stack = trained()
+    folder = CodeIndex(stack, 1).add(rows_of()).save(tmp_path)
+    rows, upper = load_index(folder).decode([3]), stack.encode(QUERIES)
+    if part == "settings":
+        stack.training = (CONFIG, TrainingConfig(2, 40))
+    else:
+        layer = stack.layers[0].decoder if part == "decoder" else stack.layers[1].encoder
+        layer.bias.data.add_(1)
+    monkeypatch.setattr(index_files, "write_atomically", None)
+    with pytest.raises(TypeError):
+        CodeIndex(stack, 1).add(rows_of()).save(folder)
+    loaded = load_index(folder)
+    assert loaded.decode([3]).tobytes() == rows.tobytes()
+    assert loaded.stack.encode(QUERIES).tobytes() == upper.tobytes()
+    assert loaded.stack.training == (CONFIG, CONFIG)
+
+
 def test_a_folder_that_cannot_be_written(index, tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(StackedError, match="cannot be written"):
@@ -384,16 +405,18 @@ def key_of(folder):
 DAMAGE = {
     "no folder": (shutil.rmtree, "expected a saved index, but it cannot be read: No such file"),
     "no index.json": (lambda f: (f / "index.json").unlink(), "expected a saved index, but it cannot be read"),
-    "index.json cut": (lambda f: cut(f / "index.json"), "expected an index saved by stacked, but it is not whole"),
+    "index.json cut": (lambda f: cut(f / "index.json"), "expected a saved index, but it is not whole"),
     "index.json deep": (lambda f: (f / "index.json").write_text("[" * 100_000), "it is not whole"),
     "index.json foreign": (lambda f: (f / "index.json").write_text("[1]"), "it is not whole"),
-    "format": (lambda f: redescribe(f, format=2), "expected format 1, received 2"),
+    "format": (lambda f: redescribe(f, format=1), "expected format 2, received 1"),
+    "a field": (lambda f: redescribe(f, without="n_rows"), "it is not whole: it lacks n_rows"),
     "depth": (lambda f: redescribe(f, depth=1), "expected the stack that made the codes .* received another"),
     "depth beyond": (lambda f: redescribe(f, depth=3), "the index in it cannot be used: depth: expected at most 2"),
     "depth text": (lambda f: redescribe(f, depth="2"), "depth: expected a whole number"),
     "rows": (lambda f: redescribe(f, n_rows=129), "its header describes other codes"),
     "rows text": (lambda f: redescribe(f, n_rows=[130]), "n_rows: expected a whole number"),
-    "encoders": (lambda f: redescribe(f, encoders=None), "expected a saved model, but it cannot be read"),
+    "encoders": (lambda f: redescribe(f, encoders=None), "expected the stack that made the codes"),
+    "stack": (lambda f: redescribe(f, stack=None), "expected a saved model, but it cannot be read"),
     "key": (lambda f: redescribe(f, codes="0" * 64), "there is no such file"),
     "key of a list": (lambda f: redescribe(f, codes=[1]), "there is no such file"),
     "key with a null": (lambda f: redescribe(f, codes="\0"), "the codes of the index, but"),

@@ -18,7 +18,8 @@ TRIALS = [
     Trial(
         "denoising 0.5", 10, {"nested": {"losses": [[1.5, None], []], "text": "\N{GREEK SMALL LETTER LAMDA}"}, "n": 3}
     ),
-    Trial("plain", 123456789, {"failure": 'layer 1: the loss became nan\n"quoted"'}),
+    Trial("plain", 123456789, {}, 'layer 1: the loss became nan\n"quoted"'),
+    Trial("plain", 2, {"failure": 0.5}),
     Trial("a/b", 0, {"arm": "other", "seed": 7, "figures": 0.5}),
     Trial("../up", 0, {"infinite": float("inf")}),
     Trial("a%b:c*d?", 0, {"error_rate": 1e-9}),
@@ -34,7 +35,7 @@ def folder(tmp_path):
 
 
 def keep(folder, trial):
-    return folder.store(trial.arm, trial.seed, Outcome(trial.figures), arrays=True)
+    return folder.store(trial.arm, trial.seed, Outcome(trial.figures, failure=trial.failure), arrays=True)
 
 
 def keep_arrays(folder, arrays):
@@ -59,14 +60,14 @@ def files(path):
 def test_a_stored_trial_comes_back(tmp_path, folder, trial):
     keep(folder, trial)
     for found in (folder, RunFolder(tmp_path / "out", SETTINGS)):
-        assert found.load(trial.arm, trial.seed) == trial.figures
+        assert found.load(trial.arm, trial.seed) == trial
     assert files(tmp_path) == files(tmp_path / "out")
 
 
 def test_trials_are_kept_apart(folder):
-    for trial in TRIALS[:4]:
+    for trial in TRIALS[:5]:
         keep(folder, trial)
-    assert [folder.load(trial.arm, trial.seed) for trial in TRIALS[:4]] == [trial.figures for trial in TRIALS[:4]]
+    assert [folder.load(trial.arm, trial.seed) for trial in TRIALS[:5]] == TRIALS[:5]
 
 
 def test_a_trial_that_was_not_stored_is_none(folder):
@@ -79,17 +80,17 @@ def test_a_trial_that_was_not_stored_is_none(folder):
 def test_a_later_trial_takes_the_place_of_an_earlier(folder):
     keep(folder, Trial("plain", 0, {"error_rate": 0.5}))
     keep(folder, Trial("plain", 0, {"error_rate": 0.25}))
-    assert folder.load("plain", 0) == {"error_rate": 0.25}
+    assert folder.load("plain", 0).figures == {"error_rate": 0.25}
 
 
 def test_a_stored_trial_is_plain_json(tmp_path, folder):
     keep(folder, TRIALS[0])
-    assert json.loads(file_of(tmp_path).read_text()) == {"arm": "plain", "seed": 0, "figures": FIGURES}
+    assert json.loads(file_of(tmp_path).read_text()) == TRIALS[0]._asdict()
 
 
 def test_storing_returns_what_loading_will(folder):
     stored = keep(folder, Trial("plain", 0, {"pair": (1, 2), "by_number": {3: 0.5}}))
-    assert stored == folder.load("plain", 0) == {"pair": [1, 2], "by_number": {"3": 0.5}}
+    assert stored == folder.load("plain", 0) == Trial("plain", 0, {"pair": [1, 2], "by_number": {"3": 0.5}})
 
 
 def test_figures_that_are_not_fit_for_json_leave_nothing(tmp_path, folder):
@@ -114,7 +115,7 @@ def test_nothing_half_written_is_left(tmp_path, folder):
 )
 def test_the_same_settings_find_the_trials(tmp_path, folder, settings):
     keep(folder, TRIALS[0])
-    assert RunFolder(tmp_path / "out", settings).load("plain", 0) == FIGURES
+    assert RunFolder(tmp_path / "out", settings).load("plain", 0) == TRIALS[0]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +155,7 @@ def test_refusing_leaves_the_trials(tmp_path, folder):
     keep(folder, TRIALS[0])
     with pytest.raises(StackedError):
         RunFolder(tmp_path / "out", SETTINGS | {"epochs": 4})
-    assert RunFolder(tmp_path / "out", SETTINGS).load("plain", 0) == FIGURES
+    assert RunFolder(tmp_path / "out", SETTINGS).load("plain", 0) == TRIALS[0]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b"3", b"null", b'{"epochs": 3'], ids=repr)
@@ -197,6 +198,7 @@ def test_a_truncated_trial_counts_as_not_finished(tmp_path, folder):
         b'{"arm": "plain", "seed": 0}',
         b'{"arm": "plain", "seed": 0, "figures": 3}',
         b'{"arm": "plain", "seed": 0, "figures": {}, "more": 1}',
+        b'{"arm": "plain", "seed": 0, "figures": {}, "failure": 1}',
         b'{"seed": 0, "figures": {}}',
         b'{"arm": "plain", "seed": 1, "figures": {}}',
         b"[" * 100_000,
@@ -211,6 +213,7 @@ def test_a_truncated_trial_counts_as_not_finished(tmp_path, folder):
         "little",
         "figures",
         "more",
+        "failure",
         "nameless",
         "other",
         "nested",
@@ -226,7 +229,7 @@ def test_a_damaged_trial_may_be_stored_again(tmp_path, folder):
     keep(folder, TRIALS[0])
     file_of(tmp_path).write_bytes(b"")
     keep(folder, TRIALS[0])
-    assert folder.load("plain", 0) == FIGURES
+    assert folder.load("plain", 0) == TRIALS[0]
 
 
 def test_a_folder_in_the_place_of_a_trial_counts_as_not_finished(tmp_path, folder):
@@ -257,7 +260,7 @@ def test_an_array_may_have_any_name(folder, name):
 def test_arrays_that_were_not_kept_are_none(folder):
     folder.store("plain", 0, Outcome(FIGURES, ARRAYS), arrays=False)
     folder.store("plain", 1, Outcome(FIGURES), arrays=True)
-    assert folder.load("plain", 0) == folder.load("plain", 1) == FIGURES
+    assert folder.load("plain", 0).figures == folder.load("plain", 1).figures == FIGURES
     assert [folder.arrays("plain", seed) for seed in (0, 1, 7)] == [None] * 3
 
 

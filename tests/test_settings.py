@@ -16,9 +16,14 @@ from stacked import (
     CosineDecay,
     Denoising,
     ExponentialDecay,
+    Gaussian,
+    KLSparsity,
+    L1Sparsity,
     Masking,
     Plain,
+    SaltAndPepper,
     Sparse,
+    StackedAutoencoder,
     TopK,
     Variational,
 )
@@ -159,6 +164,31 @@ def test_sizes_of_a_wrong_form_are_refused(sizes):
 def test_settings_cannot_be_changed(settings):
     with pytest.raises(dataclasses.FrozenInstanceError):
         settings.n_units = 3
+
+
+FRACTION = Fraction(1, 4)
+
+
+@pytest.mark.parametrize(
+    ("layer", "optimizer"),
+    [
+        (Plain(7, weight_decay=FRACTION), SGD(FRACTION, FRACTION)),
+        (Denoising(7, corruption=Masking(FRACTION)), Adam(FRACTION)),
+        (Denoising(7, corruption=Gaussian(FRACTION)), LBFGS(FRACTION)),
+        (Denoising(7, corruption=SaltAndPepper(FRACTION, -FRACTION, FRACTION)), SGD(FRACTION)),
+        (Sparse(7, penalty=KLSparsity(FRACTION, FRACTION, FRACTION, FRACTION)), SGD(FRACTION)),
+        (Sparse(7, penalty=L1Sparsity(FRACTION)), SGD(FRACTION)),
+        (Sparse(7, penalty=TopK(2, 3, FRACTION)), SGD(FRACTION)),
+        (Contractive(7, weight=FRACTION), SGD(FRACTION)),
+        (Variational(7, kl_weight=FRACTION, warm_up=FRACTION, weight_decay=FRACTION), Adam(FRACTION)),
+    ],
+)
+@pytest.mark.parametrize("schedule", [ExponentialDecay(FRACTION), CosineDecay(FRACTION)])
+def test_fractions_train_as_the_floats_they_are(rows, layer, optimizer, schedule):
+    training = TrainingConfig(2, 20, optimizer, schedule, validation_fraction=FRACTION)
+    floats = there_and_back(layer), there_and_back(training)
+    codes = [StackedAutoencoder([one], how).fit(rows).encode(rows) for one, how in ((layer, training), floats)]
+    assert np.array_equal(*codes)
 
 
 NO_FLAG = (-1, "1", None, [], {}, float("nan"), float("inf"))

@@ -1,5 +1,7 @@
 """Sparse layers: the k largest, annealing, decoders of unit norm, new weights for dead units, the figures."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
@@ -17,7 +19,9 @@ from stacked import (
     TrainingConfig,
 )
 from stacked.autoencoders.revival import give_new_weights
+from stacked.autoencoders.sparsity import Sparsity
 from stacked.dense import Dense, TiedDense
+from stacked.gradients import Accumulation
 from stacked.randomness import Seeded
 
 CONFIG = TrainingConfig(epochs=3, batch_size=20)
@@ -179,6 +183,49 @@ def test_the_figures_are_those_of_numpy(rows, activation, threshold):
     assert figures["unexplained_variance"].item() == pytest.approx(unexplained, rel=1e-6)
 
 
+@torch.no_grad()
+def test_a_sigmoid_unit_among_the_k_largest_lives_however_small_its_code(rows):
+    layer, x = drawn(Sparse(7, penalty=TopK(3), revive=True)), torch.from_numpy(rows).double()
+    layer.encoder.weight.mul_(0.001)
+    layer.encoder.bias.copy_(torch.tensor([-3.0, -3.0, -3.0, -9.0, -9.0, -9.0, -9.0]))
+    assert 0 < layer.encode(x).max() < 0.1
+    figures = layer.inspect(x)
+    assert (figures["active_units"], figures["dead_units"]) == (3, 4)
+    before = layer.encoder.weight.clone()
+    layer.revive(x, Seeded(0).stream("noise"))
+    changed = (layer.encoder.weight != before).any(dim=1)
+    assert changed.tolist() == [False] * 3 + [True] * 4
+
+
+# Another sparsity
+
+
+@dataclass(frozen=True)
+class SquaredCodes(Sparsity):
+    """weight / 2 * mean over rows of the sum of squared codes."""
+
+    weight: float
+
+    def value(self, codes, remember):
+        return self.weight / 2 * codes.square().sum() / len(codes)
+
+    def with_slope(self, remember):
+        return lambda codes: (self.value(codes, remember), self.weight * codes)
+
+
+def test_another_sparsity_is_one_class(rows):
+    layer, x = drawn(Sparse(7, penalty=SquaredCodes(0.3))), torch.from_numpy(rows).double()
+    batch = layer.prepare(x, None, None)
+    slopes = torch.autograd.grad(layer.objective(batch), list(layer.parameters()))
+    for parameter in layer.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    with torch.no_grad():
+        layer.accumulate_gradients(batch, Accumulation(0.0, 1.0))
+    torch.testing.assert_close(tuple(parameter.grad for parameter in layer.parameters()), slopes)
+    few, free = (np.square(trained(Sparse(7, penalty=SquaredCodes(w)), rows).encode(rows)).sum() for w in (9.0, 0.0))
+    assert few < free
+
+
 # Dead units
 
 
@@ -222,6 +269,18 @@ def test_rows_are_drawn_by_their_squared_loss():
 
 
 @tied_or_not
+@torch.no_grad()
+def test_a_unit_that_draws_a_row_of_which_nothing_is_missed_keeps_its_weights(tied):
+    encoder = Dense(4, 6, "relu", torch.float64)
+    decoder = TiedDense(encoder, "linear") if tied else Dense(6, 4, "linear", torch.float64)
+    for parameter in {*encoder.parameters(), *decoder.parameters()}:
+        parameter.copy_(torch.arange(1.0, 1 + parameter.numel()).reshape(parameter.shape))
+    before = encoder.weight.clone(), encoder.bias.clone(), decoder.weight.clone()
+    give_new_weights(torch.tensor([2, 5]), encoder, decoder, torch.zeros(3, 4).double(), Seeded(0).stream("noise"))
+    assert all(map(torch.equal, before, (encoder.weight, encoder.bias, decoder.weight)))
+
+
+@tied_or_not
 def test_the_velocities_of_new_weights_are_forgotten_and_no_others(tied):
     encoder = Dense(4, 6, "relu", torch.float64)
     decoder = TiedDense(encoder, "linear") if tied else Dense(6, 4, "linear", torch.float64)
@@ -247,9 +306,10 @@ def test_units_come_alive_even_when_all_are_dead(rows, options):
 
 
 @torch.no_grad()
-def test_nothing_is_revived_where_it_is_not_wanted_or_not_needed(rows):
+def test_nothing_is_revived_where_it_is_not_wanted_or_not_needed(rows, monkeypatch):
     x = torch.from_numpy(rows).double()
     unwanted = Sparse(7, "relu", penalty=L1Sparsity(0.01)).build(12, torch.float64)
+    monkeypatch.setattr(unwanted, "encode", None)  # nor is the sample encoded for nothing
     for layer in (killed(dead=()), unwanted):
         before = weights(layer)
         layer.revive(x, Seeded(0).stream("noise"))

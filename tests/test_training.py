@@ -1,5 +1,6 @@
 """The loop: optimisers against torch's, schedules, validation, early stopping, history, numeric trouble."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -275,3 +276,16 @@ def test_an_objective_of_a_new_kind_is_what_is_optimised(rows):
     )
     torch.testing.assert_close(model.encoder.weight, 0.5 * before)
     assert torch.equal(model.decoder.weight, decoder)
+
+
+def test_the_time_of_an_epoch_includes_the_wait_for_its_loss(rows, monkeypatch):
+    """A device runs behind: the loss is there when it has done all steps."""
+
+    def slow(training):
+        time.sleep(0.2)
+        return 1.0
+
+    monkeypatch.setattr(Training, "mean_loss", property(slow))
+    _, history = trained(rows, TrainingConfig(epochs=1, batch_size=20))
+    assert history["seconds"][0] >= 0.2
+    assert history["rows_per_second"][0] <= 130 / 0.2

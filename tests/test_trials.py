@@ -135,8 +135,8 @@ def test_a_trial_has_its_threads_and_leaves_the_number_as_it_was(threads):
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
-        assert run_trial(counted, "low", 0, threads).figures == {"threads": threads}
-        assert run_trial(counted, "low", 1, threads).figures == {"failure": "failed"}
+        assert run_trial(counted, "low", 0, threads) == Outcome({"threads": threads})
+        assert run_trial(counted, "low", 1, threads) == Outcome({}, failure="failed")
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

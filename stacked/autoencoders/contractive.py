@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from stacked.autoencoders.dense import DenseAutoencoder, DenseSettings
-from stacked.errors import check_choice, check_number
+from stacked.errors import check_choice
 from stacked.gradients import Accumulation, CodePenalty
 from stacked.losses import jacobian_norm_squared
 from stacked.model import Batch
+from stacked.settings import hold_number
 
 SATURATED = 0.05
 """A code is called saturated when it is this close to either end of its range, as a share of the range."""
@@ -43,7 +44,7 @@ class Contractive(DenseSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_number("weight", self.weight, 0)
+        hold_number(self, "weight", 0)
         check_choice("activation (of contractive layers)", self.activation, ("sigmoid", "tanh", "scaled_tanh"))
 
     def build(self, n_inputs: int, dtype: torch.dtype) -> "ContractiveAutoencoder":

@@ -12,10 +12,11 @@ from torch import Tensor
 from stacked.activations import CODE_ACTIVATIONS
 from stacked.autoencoders.base import Autoencoder, LayerSettings
 from stacked.dense import Dense, TiedDense
-from stacked.errors import check_choice, check_flag, check_number, mismatch
+from stacked.errors import check_choice, check_flag, mismatch
 from stacked.gradients import Backpropagation
 from stacked.model import Batch, DenseModel
 from stacked.randomness import Stream
+from stacked.settings import hold_number
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class DenseSettings(LayerSettings):
         check_choice("output", self.output, ("sigmoid", "linear"))
         check_choice("loss", self.loss, ("squared_error", "cross_entropy"))
         check_flag("tied", self.tied)
-        check_number("weight_decay", self.weight_decay, 0)
+        hold_number(self, "weight_decay", 0)
         check_flag("random_bias", self.random_bias)
         if self.loss == "cross_entropy" and self.output == "linear":
             expected, remedy = "'squared_error' for linear output", "set output='sigmoid' or loss='squared_error'"

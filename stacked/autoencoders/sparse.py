@@ -5,23 +5,27 @@ larger k; new weights for dead units after every epoch (`revive`); and, for L1, 
 codes shrink while the decoder grows.
 """
 
+import math
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor
 
-from stacked.activations import TOP_K_ACTIVATIONS, top_k
+from stacked.activations import activation_named
 from stacked.autoencoders.dense import DenseAutoencoder, DenseSettings
 from stacked.autoencoders.revival import COMPETING_LENGTH, LENGTH, give_new_weights
-from stacked.autoencoders.sparsity import KLSparsity, L1Sparsity, TopK
-from stacked.errors import check_choice, check_flag, mismatch
+from stacked.autoencoders.sparsity import KLSparsity, Sparsity
+from stacked.errors import check_flag, mismatch
 from stacked.gradients import CodePenalty
-from stacked.losses import kl_divergence, kl_divergence_slope, l1_norm, unexplained_variance
+from stacked.losses import unexplained_variance
 from stacked.randomness import Stream
 
 ACTIVE_ABOVE = 0.1
-"""A sigmoid or tanh unit is called active where its absolute code is above this; a relu unit where it is above 0."""
+"""A unit is called active where its absolute code is above this, for dense codes are nearly never exactly 0.
+
+Codes of relu and of TopK are exactly 0 where a unit plays no part, so there it is active above 0: a sigmoid unit
+whose code is 0.05 and among the k largest is alive.
+"""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Sparse(DenseSettings):
     The others are those of `DenseSettings`.
     """
 
-    penalty: KLSparsity | L1Sparsity | TopK = KLSparsity(weight=0.1)  # noqa: RUF009 - frozen, so that sharing it is safe
+    penalty: Sparsity = KLSparsity(weight=0.1)  # noqa: RUF009 - frozen, so that sharing it is safe
     unit_norm: bool = False
     revive: bool = False
 
@@ -54,29 +58,22 @@ class Sparse(DenseSettings):
         super().__post_init__()
         check_flag("unit_norm", self.unit_norm)
         check_flag("revive", self.revive)
-        if not isinstance(self.penalty, KLSparsity | L1Sparsity | TopK):
+        if not isinstance(self.penalty, Sparsity):
             received, remedy = repr(self.penalty), "pass for instance KLSparsity(0.1, target=0.05)"
             raise mismatch("penalty", expected="KLSparsity, L1Sparsity or TopK", received=received, remedy=remedy)
-        if isinstance(self.penalty, KLSparsity) and self.activation != "sigmoid":
-            remedy = "set activation='sigmoid', or use L1Sparsity or TopK"
-            expected = "'sigmoid' under KLSparsity, whose mean activations must lie in (0, 1)"
-            raise mismatch("activation", expected=expected, received=repr(self.activation), remedy=remedy)
-        if isinstance(self.penalty, TopK):
-            self._check_top_k(self.penalty)
-        elif self.revive and self.activation != "relu":
+        self.penalty.check(self.activation, self.n_units)
+        if self.revive and not self.silences:
             expected, remedy = "relu codes or TopK, where dead units get no gradient", "set revive=False"
             raise mismatch("revive", expected=expected, received=f"{self.activation} codes", remedy=remedy)
 
-    def _check_top_k(self, penalty: TopK) -> None:
-        check_choice("activation (under TopK)", self.activation, TOP_K_ACTIVATIONS)
-        largest = penalty.at(0.0)
-        if largest > self.n_units:
-            expected, remedy = f"at most the {self.n_units} units there are", "lower it, or add units"
-            raise mismatch("k", expected=expected, received=str(largest), remedy=remedy)
-
     @property
     def code_activation(self) -> str:
-        return f"{self.activation}_top_{self.penalty.k}" if isinstance(self.penalty, TopK) else self.activation
+        return self.penalty.code_activation(self.activation, math.inf)
+
+    @property
+    def silences(self) -> bool:
+        """Whether a code is exactly 0, and without a gradient, where its unit plays no part."""
+        return self.activation == "relu" or self.penalty.competitive
 
     def build(self, n_inputs: int, dtype: torch.dtype) -> "SparseAutoencoder":
         return SparseAutoencoder(self, n_inputs, dtype)
@@ -92,37 +89,22 @@ class SparseAutoencoder(DenseAutoencoder):
     def __init__(self, settings: Sparse, n_inputs: int, dtype: torch.dtype) -> None:
         super().__init__(settings, n_inputs, dtype)
         penalty = settings.penalty
-        remembers = isinstance(penalty, KLSparsity) and penalty.memory > 0
-        self.steps_once = "running mean" if remembers else "unit-norm decoder" if settings.unit_norm else ""
-        start = penalty.initial_mean if isinstance(penalty, KLSparsity) else 0.0
-        self.register_buffer("mean_activation", torch.full((settings.n_units,), start, dtype=dtype))
+        self.steps_once = "running mean" if penalty.memory > 0 else "unit-norm decoder" if settings.unit_norm else ""
+        self.register_buffer("mean_activation", torch.full((settings.n_units,), penalty.initial_mean, dtype=dtype))
 
     def draw(self, stream: Stream) -> None:
         super().draw(stream)
         self.constrain()
 
     def code_penalty(self) -> CodePenalty | None:
-        penalty = self.settings.penalty
-        if isinstance(penalty, TopK):
-            return None
-        if isinstance(penalty, L1Sparsity):
-            return lambda codes: (penalty.weight * l1_norm(codes), codes.sign().mul_(penalty.weight))
-        return self._kl_with_slope
+        return self.settings.penalty.with_slope(self._remember)
 
     def code_penalty_value(self, codes: Tensor) -> Tensor | float:
-        penalty = self.settings.penalty
-        if isinstance(penalty, TopK):
-            return 0.0
-        if isinstance(penalty, L1Sparsity):
-            return penalty.weight * l1_norm(codes)
-        mean = codes.mean(dim=0)
-        # The value is that at the running mean; the slope passes through to the mean of this minibatch.
-        return penalty.weight * kl_divergence(self._remember(mean) + (mean - mean.detach()), penalty.target)
+        return self.settings.penalty.value(codes, self._remember)
 
     def advance(self, epochs: float) -> None:
-        penalty = self.settings.penalty
-        if isinstance(penalty, TopK) and penalty.initial_k is not None:
-            self.encoder.activation = top_k(self.settings.activation, penalty.at(epochs))
+        settings = self.settings
+        self.encoder.activation = activation_named(settings.penalty.code_activation(settings.activation, epochs))
 
     def release(self) -> None:
         super().release()
@@ -150,25 +132,21 @@ class SparseAutoencoder(DenseAutoencoder):
         }
 
     def revive(self, sample: Tensor, noise: Stream) -> None:
+        if not self.settings.revive:
+            return
         codes = self.encode(sample)
         dead = (~self._active(codes).any(dim=0)).nonzero()[:, 0]
-        if self.settings.revive and len(dead) > 0:
-            share = COMPETING_LENGTH if isinstance(self.settings.penalty, TopK) else LENGTH
+        if len(dead) > 0:
+            share = COMPETING_LENGTH if self.settings.penalty.competitive else LENGTH
             give_new_weights(dead, self.encoder, self.decoder, sample - self.decode(codes), noise, share)
             self.constrain()
 
     def _active(self, codes: Tensor) -> Tensor:
-        return codes.abs() > (0 if self.settings.activation == "relu" else ACTIVE_ABOVE)
-
-    def _kl_with_slope(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        penalty = cast(KLSparsity, self.settings.penalty)
-        mean = self._remember(codes.mean(dim=0))
-        slope = kl_divergence_slope(mean, penalty.target).mul_(penalty.weight)
-        return penalty.weight * kl_divergence(mean, penalty.target), slope
+        return codes.abs() > (0 if self.settings.silences else ACTIVE_ABOVE)
 
     def _remember(self, mean: Tensor) -> Tensor:
         """The running mean after this minibatch's, kept off 0 and 1, where the divergence is infinite."""
-        memory = cast(KLSparsity, self.settings.penalty).memory
+        memory = self.settings.penalty.memory
         self.mean_activation.mul_(memory).add_(mean.detach(), alpha=1 - memory)
         rounding = torch.finfo(mean.dtype).eps
         return self.mean_activation.clamp(rounding, 1 - rounding)

@@ -21,13 +21,12 @@ from stacked.activations import CODE_ACTIVATIONS
 from stacked.autoencoders.base import Autoencoder, LayerSettings
 from stacked.dense import Dense
 from stacked.devices import numpy_dtype
-from stacked.errors import check_choice, check_count, check_flag, check_number, mismatch
+from stacked.errors import check_choice, check_count, check_flag, mismatch
 from stacked.losses import bernoulli_log_likelihood, gaussian_kl, gaussian_log_likelihood
 from stacked.model import Batch
 from stacked.randomness import Seeded, Stream
-from stacked.rows import Array, as_rows, map_rows, value_range
-
-_ROUNDING = 1e-6
+from stacked.rows import Array, Rows, as_rows, map_rows, value_range, within_0_and_1
+from stacked.settings import hold_number
 
 
 @dataclass(frozen=True)
@@ -71,9 +70,9 @@ class Variational(LayerSettings):
         check_count("hidden", self.hidden)
         check_choice("activation", self.activation, CODE_ACTIVATIONS)
         check_choice("output", self.output, ("sigmoid", "linear"))
-        check_number("kl_weight", self.kl_weight, 0)
-        check_number("warm_up", self.warm_up, 0)
-        check_number("weight_decay", self.weight_decay, 0)
+        hold_number(self, "kl_weight", 0)
+        hold_number(self, "warm_up", 0)
+        hold_number(self, "weight_decay", 0)
         check_flag("random_bias", self.random_bias)
 
     @property
@@ -89,7 +88,11 @@ class Variational(LayerSettings):
 
 
 class VariationalAutoencoder(Autoencoder):
-    """An autoencoder of distributions. `sample`, `elbo` and `log_likelihood` take and give NumPy arrays."""
+    """An autoencoder of distributions. `sample`, `elbo` and `log_likelihood` take and give NumPy arrays.
+
+    After `StackedAutoencoder.fine_tune` these three no longer describe it: that trains means and decoder on the
+    reconstruction alone, and the log variances and the learnt deviation are those from before.
+    """
 
     settings: Variational
     sample_size = 4096
@@ -116,8 +119,8 @@ class VariationalAutoencoder(Autoencoder):
         yield self.log_variance.weight
 
     def advance(self, epochs: float) -> None:
-        warmth = min(1.0, epochs / float(self.settings.warm_up)) if self.settings.warm_up else 1.0
-        self._kl_weight = warmth * float(self.settings.kl_weight)
+        warmth = min(1.0, epochs / self.settings.warm_up) if self.settings.warm_up else 1.0
+        self._kl_weight = warmth * self.settings.kl_weight
 
     def prepare(self, x: Tensor, labels: Tensor | None, noise: Stream | None) -> Batch:
         like = x.new_empty(x.shape[0], self.settings.n_units)
@@ -159,7 +162,7 @@ class VariationalAutoencoder(Autoencoder):
         """Mean outputs, shape `(n, n_inputs)`, of codes drawn from the prior."""
         check_count("n", n)
         codes = Seeded(seed).stream("prior").normal(torch.empty(n, self.settings.n_units))
-        return self._mapped(self.decode, codes.numpy(), "codes", self.settings.n_units, self.n_inputs)
+        return self._mapped(self.decode, codes.numpy(), self.n_inputs)
 
     def elbo(self, x: Any, *, n_samples: int = 1, seed: int = 0) -> Array:
         """The evidence lower bound of every row, in nats, shape `(n,)`, averaged over codes drawn for it."""
@@ -199,16 +202,16 @@ class VariationalAutoencoder(Autoencoder):
         return self._by_row(estimate, x)
 
     def _by_row(self, function: Callable[[Tensor], Tensor], x: Any) -> Array:
-        low, high = value_range(as_rows(x, "x", self.n_inputs), "x", self.decoder.weight.dtype)
-        if self.log_deviation is None and not -_ROUNDING <= low <= high <= 1 + _ROUNDING:
+        rows = as_rows(x, "x", self.n_inputs)
+        low, high = value_range(rows, "x", self.decoder.weight.dtype)
+        if self.log_deviation is None and not within_0_and_1((low, high)):
             expected, received = "rows in [0, 1], for outputs are Bernoulli", f"rows from {low:g} to {high:g}"
             raise mismatch("x", expected=expected, received=received, remedy="scale them as for training")
-        return self._mapped(lambda rows: function(rows)[:, None], x, "x", self.n_inputs, 1)[:, 0]
+        return self._mapped(lambda block: function(block)[:, None], rows, 1)[:, 0]
 
-    def _mapped(self, function: Callable[[Tensor], Tensor], x: Any, name: str, width: int, out_width: int) -> Array:
-        rows, weight = as_rows(x, name, width), self.decoder.weight
-        value_range(rows, name, weight.dtype)
-        out = np.empty((len(rows), out_width), numpy_dtype(weight.dtype))
+    def _mapped(self, function: Callable[[Tensor], Tensor], rows: Rows, width: int) -> Array:
+        weight = self.decoder.weight
+        out = np.empty((len(rows), width), numpy_dtype(weight.dtype))
         return map_rows(function, rows, out, weight.device)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from stacked.plots.page import COLOURS, GREY, INK, write
@@ -17,6 +18,7 @@ def error_distributions(
     *,
     title: str,
     reference: Mapping[str, Sequence[float]] | None = None,
+    reference_name: str = "reference",
 ) -> None:
     """Every error rate of every arm as a dot on a logarithmic axis, medians marked; a reference below each arm.
 
@@ -28,16 +30,18 @@ def error_distributions(
         The PNG to write.
     title : str
         Above the figure.
+    reference_name : str
+        What the legend calls the reference.
     """
+    theirs = {name: rates for name, rates in (reference or {}).items() if name in arms}
+    strips = [(arms, 0.12, COLOURS[0], _runs(arms)), (theirs, -0.2, GREY, f"{reference_name}, {_runs(theirs)}")]
     figure = Figure(figsize=(8, 1.2 + 1.1 * len(arms)), layout="constrained")
     axes = figure.add_subplot()
-    for i, (name, rates) in enumerate(arms.items()):
-        _strip(
-            axes, 100 * np.asarray(rates), -i + 0.12, COLOURS[0], f"stacked, {len(rates)} seeds" if i == 0 else None
-        )
-        if reference and name in reference:
-            theirs = 100 * np.asarray(reference[name])
-            _strip(axes, theirs, -i - 0.2, GREY, f"DeepLearnToolbox, {len(theirs)} seeds" if i == 0 else None)
+    legend = {}
+    for rates, height, colour, label in strips:
+        for i, name in enumerate(arms):
+            if len(rates.get(name, ())) > 0:
+                legend[label] = _strip(axes, 100 * np.asarray(rates[name]), height - i, colour)
     axes.set_yticks([-i for i in range(len(arms))], list(arms))
     axes.set_xscale("log")
     ticks = [tick for tick in (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 60, 90) if _within(tick, axes.get_xlim())]
@@ -47,17 +51,21 @@ def error_distributions(
     axes.set_title(title, loc="left", color=INK)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    if axes.get_legend_handles_labels()[0]:
-        figure.legend(frameon=False, loc="outside lower center", ncols=2)
+    if legend:
+        figure.legend(legend.values(), legend.keys(), frameon=False, loc="outside lower center", ncols=2)
     write(figure, path)
 
 
-def _strip(axes: Axes, percent: Any, height: float, colour: str, label: str | None) -> None:
-    if len(percent) == 0:
-        return
+def _runs(arms: Mapping[str, Sequence[float]]) -> str:
+    """How many seeds every arm has; without the number where they differ."""
+    counts = {len(rates) for rates in arms.values()}
+    return f"{counts.pop()} seeds" if len(counts) == 1 else "runs"
+
+
+def _strip(axes: Axes, percent: Any, height: float, colour: str) -> PathCollection:
     jitter = np.random.default_rng(0).uniform(-0.08, 0.08, len(percent))
-    axes.scatter(percent, height + jitter, s=22, color=colour, alpha=0.75, linewidths=0, label=label)
     axes.vlines(np.median(percent), height - 0.14, height + 0.14, color=colour, linewidth=2.5)
+    return axes.scatter(percent, height + jitter, s=22, color=colour, alpha=0.75, linewidths=0)
 
 
 def _within(value: float, limits: tuple[float, float]) -> bool:
