@@ -7,8 +7,9 @@ Command    python experiments/undercomplete_embedding.py
 What was   The published code standardises the pixels and then reconstructs them by a sigmoid output with
 wrong      cross-entropy: targets outside [0, 1], which the loss does not admit. Here pixels are in [0, 1].
 Measures   Accuracy of the five nearest neighbours among the codes of the training images, on the test images;
-           trustworthiness (Venna and Kaski, 2001) with ten neighbours on every fifth test image: whether neighbours
-           in the codes are neighbours in the pixels; share of the pixels' variance that the reconstruction misses.
+           trustworthiness (Venna and Kaski, 2001) with ten neighbours on every fifth test image: whether
+           neighbours in the codes are neighbours in the pixels; share of the pixels' variance that the
+           reconstruction misses.
 Settings   Adam with a falling rate. 30 epochs at 0.001 for one layer; for three sigmoid layers, which learn slowly, at
            0.005 10 epochs a layer and 30 for all together, or 60 for all from random weights.
 Time       TIME
