@@ -6,9 +6,12 @@ Source     Retrieval with autoencoder codes: encode a library once, encode a que
 Command    python experiments/image_retrieval.py
 Data       MNIST: the 60,000 training images are the library, every fifth test image a query; an image is
            relevant when it shows the query's digit. Nothing but "with labels" is given any label in training.
-Time       TIME
+Time       11 minutes on two cores
 Expected   Fine-tuned codes above principal components of their size and above pixels.
-Obtained   OBTAINED
+Obtained   Mean average precision over 2 seeds: 0.677 (0.676 and 0.679) for 784-500-250-32 unrolled, against 0.666 for
+           32 components and 0.633 for pixels; 0.647 without pretraining, 0.631 without fine-tuning. Among the first
+           10 components are level (0.956 against 0.950), and 16 codes do worse than 16 components (0.621 against
+           0.652). With labels 0.943. Two to three milliseconds a query with codes, 13 with pixels.
 Measures   Precision among the first 10; mean average precision of the first 1,000 (divided by 1,000, as each digit
            has more relevant images); milliseconds a query, encoding included, for the search of 1,000 neighbours.
 """

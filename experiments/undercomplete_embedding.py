@@ -10,8 +10,8 @@ Measures   Accuracy of the five nearest neighbours among the codes of the traini
            trustworthiness (Venna and Kaski, 2001) with ten neighbours on every fifth test image: whether
            neighbours in the codes are neighbours in the pixels; share of the pixels' variance that the
            reconstruction misses.
-Settings   Adam with a falling rate. 30 epochs at 0.001 for one layer; for three sigmoid layers, which learn slowly, at
-           0.005 10 epochs a layer and 30 for all together, or 60 for all from random weights.
+Settings   Adam with a falling rate. 30 epochs at 0.001 for one layer; for three sigmoid layers, which learn slowly,
+           at 0.005, 10 epochs a layer and 30 for all together, or 60 for all from random weights.
 Time       TIME
 Expected   A deep bottleneck of 2 codes well above a shallow one and two components; pretraining of help to it.
 Obtained   OBTAINED
