@@ -38,6 +38,7 @@ from stacked.trial import Outcome
 ARM = "784-200-200-10"
 LAYER = Sparse(200, penalty=KLSparsity(3.0, target=0.1), weight_decay=0.003)
 CLASSIFIER = ClassifierSettings((784, 200, 200, 10), weight_decay=0.0001)
+PUBLISHED = {"before fine-tuning": [0.123], "after fine-tuning": [0.024]}
 PHASES = ("layer 1", "layer 2", "softmax", "fine-tuning")
 
 
@@ -90,7 +91,8 @@ def run(out: Path, *, seeds: int, jobs: int, smoke: bool, device: str) -> None:
     print_summary(results, columns)
     names = {"before fine-tuning": "error_before", "after fine-tuning": "error_rate"}
     rates = {name: list(results.numbers(figure)[ARM].values()) for name, figure in names.items()}
-    error_distributions(rates, out / "errors.png", title=f"{ARM}, two sparse layers, L-BFGS")
+    title = f"{ARM}, two sparse layers, L-BFGS"
+    error_distributions(rates, out / "errors.png", title=title, reference=PUBLISHED, reference_name="published")
     for arrays in results.arrays.values():
         filter_tiles(
             {"first 100 of 200": arrays["filters"]}, out / "filters.png", title="First-layer filters, seed 0"

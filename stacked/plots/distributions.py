@@ -59,7 +59,8 @@ def error_distributions(
 def _runs(arms: Mapping[str, Sequence[float]]) -> str:
     """How many seeds every arm has; without the number where they differ."""
     counts = {len(rates) for rates in arms.values()}
-    return f"{counts.pop()} seeds" if len(counts) == 1 else "runs"
+    n = counts.pop() if len(counts) == 1 else None
+    return "runs" if n is None else f"{n} seed{'s' * (n > 1)}"
 
 
 def _strip(axes: Axes, percent: Any, height: float, colour: str) -> PathCollection:
