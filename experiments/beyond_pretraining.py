@@ -8,9 +8,14 @@ Settings   1 to 8 hidden layers of 100 units, sigmoid or relu; Adam at 0.001 in 
            (masking 0.3) of 4 epochs each where there is pretraining, then 8 epochs with labels. One rate and one
            length for all: no arm is tuned, so this shows what each does as it comes.
 Measures   Test error, and its paired differences from that of the pretrained networks, seed by seed.
-Time       TIME
+Time       6 minutes on two cores
 Expected   The claim: with batch normalisation or residual connections pretraining gains nothing.
-Obtained   OBTAINED
+Obtained   No run failed. Sigmoid: pretraining has the lowest error up to 4 layers (6.17 % at 4, against 6.65 %
+           random, 7.91 % batch norm, 7.00 % residual, all told apart); it is level at 6, where random has 6.44 %, and
+           worst but one at 8. Relu: it is worse than every other start at 1 and 2 layers (5.68 % at 2, against 4.90 %
+           with batch norm) and told apart from none of them deeper. So on these rows relu, not batch norm or
+           residuals, is what made it unnecessary: random relu networks do as well as any up to 4 layers, and with
+           sigmoid units neither remedy replaces pretraining.
 """
 
 import functools
@@ -163,8 +168,14 @@ def print_depths(results: Results, plan: Plan, pairs: dict[str, dict[str, Any]])
             cells.append(described(results, Net(activation, start, depth).name) + ("*" if p and p < 0.05 else ""))
         table.add_row(activation, start, *cells)
     print_table(console, table)
-    console.print("* differs from pretrained at this depth: signed-rank test over the seeds, p < 0.05 after Holm.")
-    console.print("in brackets: runs that recognise less than half of the test images; diverged ones are among them.")
+    console.print(
+        "* differs from pretrained at this depth: signed-rank test over the seeds, p < 0.05 after Holm.",
+        soft_wrap=True,
+    )
+    console.print(
+        "in brackets: runs that recognise less than half of the test images; diverged ones are among them.",
+        soft_wrap=True,
+    )
 
 
 def described(results: Results, arm: str) -> str:
@@ -184,9 +195,9 @@ def draw(out: Path, results: Results, plan: Plan) -> None:
         if seeds:
             heights = 100 * np.array([[by_seed[seed] for by_seed in rates] for seed in seeds])
             charts.setdefault(activation, {})[start] = Line(plan.depths, heights)
-    labels = ("hidden layers", "test error, per cent (logarithmic)")
+    labels = ("hidden layers", "test error, per cent")
     if charts:
-        curves(charts, out / "depth.png", title="Depth, and what is done about it", labels=labels, logarithmic=True)
+        curves(charts, out / "depth.png", title="Depth, and what is done about it", labels=labels)
 
 
 if __name__ == "__main__":

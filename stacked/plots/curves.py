@@ -23,7 +23,6 @@ def curves(
     *,
     title: str,
     labels: tuple[str, str],
-    logarithmic: bool = False,
 ) -> None:
     """Panels of lines: each the mean over its seeds, in a band from the smallest to the largest.
 
@@ -37,8 +36,6 @@ def curves(
         Above the figure.
     labels : (str, str)
         What stands along the axes.
-    logarithmic : bool
-        Whether the vertical axis is.
     """
     names = list(dict.fromkeys(name for chart in charts.values() for name in chart))
     figure, axes = panels(list(charts), 2, (5.2, 3.8), title)
@@ -51,8 +48,6 @@ def curves(
         panel.set_xlabel(labels[0])
         panel.set_ylabel(labels[1])
         panel.spines[["top", "right"]].set_visible(False)
-        if logarithmic:
-            panel.set_yscale("log")
     handles = {
         label: handle for panel in axes for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
     }
