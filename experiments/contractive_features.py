@@ -7,9 +7,11 @@ Command    python experiments/contractive_features.py
 Settings   784-200, sigmoid, tied weights, cross-entropy, on 50,000 training images without labels; then 784-200-10,
            fine-tuned on the first 10,000 labels. Several weights of the penalty and several shares of masked pixels
            are tried; of each kind the one with the lowest mean error on the other 10,000 training images is compared.
-Time       TIME
+Time       4 to 5 minutes on two cores
 Expected   Smaller Jacobians, fewer directions, and an error at least as low as that of denoising.
-Obtained   OBTAINED
+Obtained   8 seeds, test error 7.02 % [6.92, 7.11] contractive (weight 10), 7.69 % denoising (masking 0.7), 8.32 %
+           plain, 8.33 % random; all differences but that of plain and random are resolved. Jacobian norm 1.4 against
+           8.9, 12.5 and 13.1; directions 4.6 against 35, 57 and 118; saturated codes 78 %, 69 %, 51 % and 8 %.
 Measures   Of every 50th test image: mean Frobenius norm of the encoder's Jacobian, saturated codes (within 5 % of
            either end), and how many singular values carry 90 % of the Jacobian's squared norm. Test error of all.
 """
