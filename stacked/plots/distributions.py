@@ -44,8 +44,8 @@ def error_distributions(
                 legend[label] = _strip(axes, 100 * np.asarray(rates[name]), height - i, colour)
     axes.set_yticks([-i for i in range(len(arms))], list(arms))
     axes.set_xscale("log")
-    ticks = [tick for tick in (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 60, 90) if _within(tick, axes.get_xlim())]
-    axes.set_xticks(ticks, [f"{tick} %" for tick in ticks])
+    ticks = _ticks(*axes.get_xlim())
+    axes.set_xticks(ticks, [f"{tick:g} %" for tick in ticks])
     axes.set_xticks([], minor=True)
     axes.set_xlabel("test error rate (logarithmic); the bar marks the median")
     axes.set_title(title, loc="left", color=INK)
@@ -69,5 +69,13 @@ def _strip(axes: Axes, percent: Any, height: float, colour: str) -> PathCollecti
     return axes.scatter(percent, height + jitter, s=22, color=colour, alpha=0.75, linewidths=0)
 
 
-def _within(value: float, limits: tuple[float, float]) -> bool:
-    return limits[0] <= value <= limits[1]
+def _ticks(low: float, high: float) -> list[float]:
+    """Round percentages between the ends of the axis; finer ones where fewer than three would be there."""
+    coarse: list[float] = [1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 60, 90]
+    fine = ([step * i for i in range(1, round(100 / step))] for step in (1.0, 0.5, 0.1))
+    found: list[float] = []
+    for grid in (coarse, *fine):
+        found = [tick for tick in grid if low <= tick <= high]
+        if len(found) >= 3:
+            break
+    return found
