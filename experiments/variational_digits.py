@@ -61,7 +61,7 @@ def compute(
     figures = {
         "elbo": float(layer.elbo(x, n_samples=5, seed=seed).mean()),
         "log_likelihood": float(layer.log_likelihood(x, n_samples=n_samples, seed=seed).mean()),
-        **{name: float(value) for name, value in layer.inspect(torch.from_numpy(x).to(device)).items()},
+        **{name: value.item() for name, value in layer.inspect(torch.from_numpy(x).to(device)).items()},
         "unexplained": float(unexplained_variance(torch.as_tensor(rebuilt), torch.as_tensor(x))),
     }
     arrays = {"reconstructions": rebuilt[:10], "samples": layer.sample(100, seed=seed)}
