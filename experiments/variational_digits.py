@@ -7,9 +7,11 @@ Command    python experiments/variational_digits.py
 Data       Pixels above one half are 1, the others 0 (fixed-threshold binarisation), so that Bernoulli outputs have a
            likelihood. All figures are of the 10,000 test images: the evidence lower bound by 5 codes an image, the
            log-likelihood by importance sampling with 200.
-Time       TIME
+Time       8 to 12 minutes on two cores
 Expected   For 20 codes a bound above -105 nats; for 2 codes no trustworthy figure is known.
-Obtained   OBTAINED
+Obtained   2 seeds: bound -83.2 and log-likelihood -77.6 nats for 20 codes, the same within the spread with warm-up
+           (-83.7, -78.2); bound -148.5 for 2 codes. With the published weight of the divergence -205.8: no code is in
+           use, and the reconstruction misses all of the variance (100 %, against 68 % and 19 %).
 What was   The published code averages the cross-entropy over the 784 pixels but sums the KL divergence over the
 wrong      codes, which weighs the divergence 784 times. The arm "2 codes, KL x 784" does that: the codes are given up
            and every image is reconstructed as the average one.
