@@ -29,8 +29,7 @@ def scatters(charts: Mapping[str, Array], classes: Array, path: Path, *, title: 
             here = places[classes == label]
             colour = COLOURS[int(label) % len(COLOURS)]
             panel.scatter(here[:, 0], here[:, 1], s=5, color=colour, alpha=0.7, linewidths=0, label=str(label))
-        panel.set_xticks([])
-        panel.set_yticks([])
+        panel.tick_params(labelsize=6)
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, frameon=False, loc="outside lower center", ncols=10, markerscale=3)
     write(figure, path)
