@@ -5,9 +5,11 @@ Source     The Theano deep learning tutorial, "Denoising autoencoders (dA)" (LIS
            epochs on the first 50,000 training images of MNIST; masking 0 and 0.3. It shows the filters and claims
            that with noise they turn into edge and stroke detectors.
 Command    python experiments/denoising_filters.py
-Time       TIME
+Time       3 to 4 minutes on two cores
 Expected   Without noise many filters are noise; with masking 0.3 they are strokes and blobs.
-Obtained   OBTAINED
+Obtained   2 seeds, masking 0, 0.3 and 0.5: noise filters 78 %, 17 % and 9 %; spread 9.0, 7.5 and 7.1 pixels (11.4 if
+           evenly over the image); no dead unit. Noise costs reconstruction: 52, 70 and 98 nats on clean validation
+           rows.
 Measures   Of the weights of pixels that are lit on at least 1 % of the training images (the others keep their random
            initial weights): `spread`, the root mean square distance of a filter's squared weights from their centre,
            in pixels, small for a local detector; `noise`, filters whose neighbouring weights correlate by less than
