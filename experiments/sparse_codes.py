@@ -18,9 +18,13 @@ Units      Keras averages the cross-entropy over the pixels; our losses are sums
 Measures   Mean code; mean Hoyer sparsity of the rows that have a code (1: one active code); active codes a row (relu:
            above 0, sigmoid: above 0.1) and units that are active on no test image, of 64; share of the pixels'
            variance that the reconstruction misses; the largest slope of the penalty by an encoder weight.
-Time       TIME
+Time       5 to 6 minutes on two cores
 Expected   Published: codes that are not sparse, with a penalty meant to make them so.
-Obtained   OBTAINED
+Obtained   2 seeds. With the published penalty 59 of 64 units are active a row and the Hoyer sparsity is 0.24, as
+           without it; its largest slope is 3e-13, that of the right penalty 14. The right penalty at its published
+           weight: 9 active, mean code 0.048, but 108 % of the variance missed. KL 30: 10 active, Hoyer 0.70, 39 %
+           missed; L1: 10 active, 0.82, 47 %; top 6: 0.83, 50 %, with 44 dead units, 35 when annealed, 4 or 5 when
+           revived, which misses 40 %. No penalty and no decay: 62 active, 0.14, 7 %.
 """
 
 import functools
