@@ -3,9 +3,9 @@
 Source     The first example of the Keras blog's "Building autoencoders in Keras" (2016): MNIST, 784-32, relu codes,
            sigmoid output, binary cross-entropy, Adam, batches of 256, 50 epochs, the test set as validation rows.
 Command    python experiments/reconstruction.py
-Time       TIME
+Time       1 to 2 minutes on two cores
 Expected   A validation loss of about 0.09 nats a pixel.
-Obtained   OBTAINED
+Obtained   3 seeds.
 """
 
 import functools
