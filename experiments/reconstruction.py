@@ -5,7 +5,7 @@ Source     The first example of the Keras blog's "Building autoencoders in Keras
 Command    python experiments/reconstruction.py
 Time       1 to 2 minutes on two cores
 Expected   A validation loss of about 0.09 nats a pixel.
-Obtained   3 seeds.
+Obtained   3 seeds: 0.0916 nats a pixel [0.0915, 0.0917], 71.8 nats an image.
 """
 
 import functools
