@@ -12,9 +12,13 @@ Measures   Accuracy of the five nearest neighbours among the codes of the traini
            reconstruction misses.
 Settings   Adam with a falling rate. 30 epochs at 0.001 for one layer; for three sigmoid layers, which learn slowly,
            at 0.005, 10 epochs a layer and 30 for all together, or 60 for all from random weights.
-Time       6 to 11 minutes on two cores
+Time       7 to 11 minutes on two cores
 Expected   A deep bottleneck of 2 codes well above a shallow one and two components; pretraining of help to it.
-Obtained   3 seeds.
+Obtained   3 seeds, accuracy of the neighbours: two codes 34.7 % [27.0, 42.5] by one layer, 42.4 % by components, 21.0
+           % [8.5, 33.5] by three layers one by one, 73.2 % [70.3, 76.0] once these are unrolled, and 79.4 % [77.9,
+           80.9] by the same three from random weights: depth helps, pretraining does not. 32 codes: 96.5 % [96.4,
+           96.6], sparse 92.8 %, components 97.6 %, which reconstruct worse (25 % of the variance missed, against 15
+           %).
 """
 
 import functools
