@@ -97,7 +97,8 @@ def split(data: LabelledImages) -> tuple[LabelledImages, tuple[Any, Any]]:
 
 def fingerprints(data: LabelledImages) -> list[str]:
     """What tells these images and labels from all others, for settings that kept trials must share."""
-    return [fingerprint(part if part.ndim == 2 else part[:, None]) for part in map(np.asarray, data)]
+    parts = (part if part.ndim == 2 else part[:, None] for part in map(np.asarray, data))
+    return [fingerprint(part)[:12] for part in parts]
 
 
 def default_folder(script: str, *, smoke: bool, variant: str = "") -> Path:
