@@ -50,7 +50,9 @@ def print_pairs(console: Console, pairs: Sequence[Pair], among_healthy: Sequence
     print_table(console, table)
     console.print("p: Wilcoxon signed-rank test, corrected for the pairs that were tested.")
     if among_healthy:
-        console.print("* seeds where neither run collapsed: a selection, to see what collapses do; untested.")
+        console.print(
+            "* seeds where neither run collapsed: a selection, to see what collapses do; untested.", soft_wrap=True
+        )
 
 
 def print_failed(console: Console, arm: str, reasons: Collection[str], *, lacking: str) -> None:
