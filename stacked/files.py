@@ -19,7 +19,10 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     ------
     TimeoutError
         When it is held and `wait` is false.
+    OSError
+        When there is no folder of this name, or nothing can be written in it.
     """
+    os.stat(f"{path.parent}{os.sep}")  # an error where there is no such folder, which FileLock would make
     beside = path.with_name(f".{path.name}.lock")
     with FileLock(beside, timeout=-1 if wait else 0):
         try:
