@@ -10,9 +10,22 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "stacked"
 ORDER = [
-    *("errors", "files", "settings", "activations", "losses", "outputs", "devices", "randomness", "corruption"),
-    *("dense", "gradients", "model", "hdf5", "rows", "idx", "datasets", "examples", "batches"),
-    *("schedules", "optimizers", "training_config", "callbacks", "progress", "training"),
+    *(
+        "errors",
+        "files",
+        "state_files",
+        "differences",
+        "settings",
+        "activations",
+        "losses",
+        "outputs",
+        "devices",
+        "randomness",
+        "corruption",
+    ),
+    *("dense", "gradients", "symptoms", "model", "hdf5", "rows", "idx", "datasets", "examples", "batches"),
+    *("schedules", "optimizers", "training_config", "books", "checkpoints", "callbacks", "progress"),
+    *("training_state", "training", "trainings", "run_directory"),
     *("autoencoders.base", "autoencoders.dense", "autoencoders.plain", "autoencoders.denoising"),
     *("autoencoders.contractive", "autoencoders.sparsity", "autoencoders.revival", "autoencoders.sparse"),
     *("autoencoders.variational", "autoencoders"),
