@@ -345,9 +345,7 @@ def test_other_versions_and_threads_are_told(rows, tmp_path):
     held = json.loads((tmp_path / "run.json").read_text())
     held["environment"] = {**held["environment"], "torch": "1.0", "threads": 64}
     (tmp_path / "run.json").write_text(json.dumps(held))
-    with pytest.warns(
-        StackedWarning, match=f"begun with torch 1.0, threads 64 and goes on with torch {torch.__version__}"
-    ):
+    with pytest.warns(StackedWarning, match=r"begun with torch = 1\.0, threads = 64 and goes on with"):
         fit()
 
 
