@@ -15,13 +15,20 @@ from torch import Tensor
 
 from stacked.examples import Examples
 from stacked.randomness import Stream
-from stacked.rows import BLOCK, ScaledRows, addressable, to_tensor
+from stacked.rows import BLOCK, Rows, ScaledRows, addressable, to_tensor
 
 MIXING_BYTES = 2**28
 """Size of the mixing buffer: the rows that are shuffled together."""
 
 Minibatch = tuple[Tensor, Tensor | None]
 """Rows `(size, n_inputs)`, which the next minibatch may overwrite, and their labels `(size,)` where there are any."""
+
+
+def shuffling(rows: Rows, dtype: torch.dtype) -> str:
+    """How the rows are shuffled, on which their order depends besides the random numbers."""
+    stored = rows.stored if isinstance(rows, ScaledRows) else rows
+    fits = rows.shape[0] * rows.shape[1] * dtype.itemsize <= MIXING_BYTES
+    return "as a whole" if fits or addressable(stored) else f"in a buffer of {MIXING_BYTES} bytes"
 
 
 class Batches:

@@ -38,12 +38,16 @@ class Callback:
     def state(self) -> State:
         """What it must know to go on in a training that was interrupted; nothing, unless it says otherwise.
 
-        Tensors, numbers, text, None, and lists and mappings of these.
+        Tensors, numbers, text, None, and lists of these and mappings from text to these.
         """
         return {}
 
     def restore(self, state: State) -> None:
-        """Go on from what `state` gave, in a training that is taken up again; called after `on_start`."""
+        """Go on from what `state` gave, in a training that is taken up again.
+
+        Called after `on_start`, which finds the training as it was at its very beginning; and, where a training is
+        only read because it was finished, without that.
+        """
 
 
 class History(Callback):
@@ -107,6 +111,7 @@ class EarlyStopping(Callback):
     def on_end(self, training: Training) -> None:
         if self._best_weights:
             training.model.load_state_dict(self._best_weights)
+        self._best_weights = {}  # they are the model's now
 
     def state(self) -> State:
         return {"best": self.best, "waited": self._waited, "best_weights": self._best_weights}

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from stacked.batches import shuffling
 from stacked.callbacks import Callback, History, check_callbacks
 from stacked.classifier_settings import ClassifierSettings
 from stacked.dense import Dense
@@ -238,6 +239,7 @@ class FeedforwardClassifier:
         """What the outcome of a fit depends on, besides the settings of the classifier and the seed."""
         return {
             "rows": [fingerprint(examples.rows) for examples in tables],
+            "shuffled": shuffling(tables[0].rows, self.dtype),
             "labels": [fingerprint(np.asarray(examples.labels)[:, None]) for examples in tables],
             "training": training,
             "n_frozen": self.n_frozen,

@@ -29,7 +29,8 @@ class _RichDisplay(Display):
     def __init__(self, progress: "Progress") -> None:
         self._progress = progress
         self._task = progress.add_task("", visible=False)
-        self._rows = self._rows_before = 0
+        self._rows = 0
+        self._rows_before: int | None = None
         self._began = self._updated = 0.0
 
     def note(self, text: str) -> None:
@@ -38,11 +39,13 @@ class _RichDisplay(Display):
     def on_start(self, training: "Training") -> None:
         total = training.n_rows * training.config.epochs
         self._task = self._progress.add_task(training.name, total=total, epoch="", loss="", speed="")
-        self._rows = self._rows_before = training.rows_done
+        self._rows, self._rows_before = 0, None
         self._began = time.perf_counter()
 
     def on_step(self, training: "Training", n_rows: int) -> None:
-        self._rows += n_rows
+        self._rows = training.rows_done
+        if self._rows_before is None:  # with those of an interrupted training
+            self._rows_before = self._rows - n_rows
         if time.perf_counter() - self._updated > _SECONDS_BETWEEN_UPDATES:
             self._update(training, len(training.history) + 1)
 
@@ -50,16 +53,18 @@ class _RichDisplay(Display):
         self._update(training, record["epoch"])
 
     def on_end(self, training: "Training") -> None:
-        self._progress.update(self._task, total=self._rows)  # early stopping leaves epochs out
+        done = training.rows_done
+        self._progress.update(self._task, completed=done, total=done)  # early stopping leaves epochs out
 
     def _update(self, training: "Training", epoch: int) -> None:
         self._updated = time.perf_counter()
+        taken = self._rows - (self._rows_before or 0)
         self._progress.update(
             self._task,
             completed=self._rows,
             epoch=f"epoch {epoch}/{training.config.epochs}",
             loss=f"loss {training.mean_loss:.4g}",
-            speed=f"{(self._rows - self._rows_before) / (self._updated - self._began):,.0f} rows/s",
+            speed=f"{taken / (self._updated - self._began):,.0f} rows/s",
         )
 
 

@@ -16,6 +16,9 @@ from stacked.errors import mismatch
 BLOCK = 4096
 """Rows read and computed at a time. Fixed, because the rounding of a matrix product depends on it."""
 
+ALIGNED = 16
+"""Bytes to a multiple of which the system aligns fresh memory; elsewhere sums are split otherwise, and round so."""
+
 Array = NDArray[Any]
 
 
@@ -195,8 +198,9 @@ def read_tensor(rows: Rows, index: slice, dtype: torch.dtype, device: torch.devi
     """Some of the rows as a tensor that is only read."""
     if isinstance(rows, ScaledRows):
         return to_tensor(rows.stored[index]).to(device=device, dtype=dtype).div_(rows.divisor)
-    # Contiguous, for a matrix product rounds differently in another memory order.
-    return to_tensor(np.asarray(rows[index])).to(device=device, dtype=dtype).contiguous()
+    # Contiguous and aligned, for a matrix product rounds differently in another memory order or at odd addresses.
+    block = to_tensor(np.asarray(rows[index])).to(device=device, dtype=dtype).contiguous()
+    return block if block.data_ptr() % ALIGNED == 0 else block.clone()
 
 
 @torch.no_grad()

@@ -21,7 +21,7 @@ from stacked.errors import StackedError, StackedWarning, check_number, mismatch
 from stacked.files import locked, remove_abandoned, write_atomically
 from stacked.randomness import Randomness, Seeded
 from stacked.settings import to_json
-from stacked.trainings import KeptTrainings, Trainings
+from stacked.trainings import CODES, KeptTrainings, Trainings
 
 FORMAT = 1
 
@@ -47,7 +47,7 @@ class RunDirectory:
         if not isinstance(folder, str | os.PathLike):
             expected, remedy = "a RunDirectory, or the path of a folder", "pass for instance 'run'"
             raise mismatch("run", expected=expected, received=repr(folder), remedy=remedy)
-        self.folder, self.seconds = Path(folder), float(seconds)
+        self.folder, self.seconds = Path(folder).absolute(), float(seconds)
 
     @contextlib.contextmanager
     def opened(self, description: Description) -> Iterator[Trainings]:
@@ -63,6 +63,7 @@ class RunDirectory:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 stack.enter_context(locked(self.folder / "run", wait=False))
                 remove_abandoned(self.folder)
+                remove_abandoned(self.folder / CODES)
                 self._claim(json.loads(json.dumps(description)))
             text = json.dumps(description, sort_keys=True).encode()
             yield KeptTrainings(self.folder, hashlib.sha256(text).hexdigest(), self.seconds)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from stacked.autoencoders import Autoencoder, LayerSettings
+from stacked.batches import shuffling
 from stacked.cache import CodeCache, cache_for_run
 from stacked.callbacks import Callback, History, check_callbacks
 from stacked.codes import Ascent, cached_codes, code_key, encode_rows
@@ -115,13 +116,18 @@ class StackedAutoencoder:
             check_plan(layer, config, len(tables[0]), validation is not None, f"layer {number}")
         histories, is_kept = [], self.cache is not None or run is not None
         origins = [fingerprint(rows) for rows in tables] if is_kept else ["rows", "validation"]
+
+        def details() -> Details:
+            return {"rows": origins, "shuffled": shuffling(tables[0], self.dtype), "training": self.training}
+
         with (
-            opened_run(run, self, "layers", lambda: {"rows": origins, "training": self.training}) as trainings,
+            opened_run(run, self, "layers", details) as trainings,
             cache_for_run(self.cache, trainings.codes) as cache,
             training_display(progress) as display,
         ):
             n_bytes = sum(self.disk_bytes(len(rows)) for rows in tables)
-            cache.check_room(n_bytes)
+            there = 0 if self.cache is not None else cache.size()  # those of an attempt that was interrupted
+            cache.check_room(max(0, n_bytes - there))
             fate = "removed afterwards" if self.cache is None else f"kept within {cache.max_bytes / 1e6:,.0f} MB"
             display.note(f"codes on disk: {n_bytes / 1e6:,.0f} MB in {cache.folder}, {fate}")
             ascents = [Ascent(rows, cache, origin) for rows, origin in zip(tables, origins, strict=False)]
@@ -181,7 +187,9 @@ class StackedAutoencoder:
 
         def details() -> Details:
             weights = fingerprint_of(nn.ModuleList(self.layers).state_dict())
-            return {"rows": list(map(fingerprint, tables)), "training": config, "weights": weights}
+            shuffled = shuffling(tables[0], self.dtype)
+            prints = list(map(fingerprint, tables))
+            return {"rows": prints, "shuffled": shuffled, "training": config, "weights": weights}
 
         with (
             restored_unless_finished(model),

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
@@ -24,6 +25,7 @@ State = dict[str, Any]
 _TREE = "tree"
 _MARK = "<tensor>"  # a mapping with this name alone stands for the tensor it names
 _BLANK = b"-" * 64
+_REMEDY = "have callbacks put only such into their state and the records"
 
 
 def write_state(path: Path, state: State) -> None:
@@ -103,18 +105,28 @@ def check_tensors(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -
 def _without_tensors(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
     """The value with a mark in place of each tensor, which goes into `tensors` by its path."""
     if isinstance(value, Tensor):
+        while path in tensors:  # a name with a slash in it looks like the way to another tensor
+            path += "+"
         # A copy, for safetensors refuses tensors that share memory.
         tensors[path] = value.detach().cpu().clone(memory_format=torch.contiguous_format)
         return {_MARK: path}
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, Mapping):
-        return {str(name): _without_tensors(item, f"{path}/{name}", tensors) for name, item in value.items()}
+        _check_names(value, path)
+        return {name: _without_tensors(item, f"{path}/{name}", tensors) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_without_tensors(item, f"{path}/{number}", tensors) for number, item in enumerate(value)]
     if value is not None and not isinstance(value, bool | int | float | str):
         expected = "tensors, numbers, text, None, and lists and mappings of these"
-        remedy = "have the callback's state() return such"
-        raise mismatch(f"state{path}", expected=expected, received=type(value).__name__, remedy=remedy)
+        raise mismatch(f"state{path}", expected=expected, received=type(value).__name__, remedy=_REMEDY)
     return value
+
+
+def _check_names(value: Mapping[Any, Any], path: str) -> None:
+    for name in value:
+        if not isinstance(name, str):
+            raise mismatch(f"state{path}", expected="names that are text", received=repr(name), remedy=_REMEDY)
 
 
 def _with_tensors(value: Any, tensors: Mapping[str, Tensor]) -> Any:
@@ -123,5 +135,5 @@ def _with_tensors(value: Any, tensors: Mapping[str, Tensor]) -> Any:
     if not isinstance(value, dict):
         return value
     if value.keys() == {_MARK}:
-        return tensors[value[_MARK]]
+        return tensors[value[_MARK]].clone()  # in memory that is aligned, for sums may round differently elsewhere
     return {name: _with_tensors(item, tensors) for name, item in value.items()}

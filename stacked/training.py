@@ -77,6 +77,8 @@ class Training:
         Rows of an epoch.
     stopping : bool
         Set to end after the current epoch.
+    epochs_passed : float
+        What the model was last told, before the step under way.
     """
 
     optimizer: Optimizer
@@ -92,7 +94,7 @@ class Training:
     ) -> None:
         self.model, self.config, self.streams, self.name = model, config, streams, name
         self.history = History()
-        self.n_rows, self.stopping = 0, False
+        self.n_rows, self.stopping, self.epochs_passed = 0, False, 0.0
         self.callbacks = [self.history, *callbacks]
         if config.patience is not None:
             self.callbacks.append(EarlyStopping(config.patience, model.selection_figure))
@@ -122,7 +124,7 @@ class Training:
         self._checkpoints, self.optimizer = checkpoints, self.config.optimizer.build(self.model.trainable())
         try:
             self._start(batches)
-            while len(self.history) < self.config.epochs and not self.stopping:
+            while self._goes_on():
                 self._epoch(batches, held_out)
             for callback in self.callbacks:
                 callback.on_end(self)
@@ -135,13 +137,16 @@ class Training:
         if self.model.sample_size > 0:
             self._sample = batches.first(self.model.sample_size, self.streams.shuffle)
         self._open_books()
-        state = None if self._checkpoints is None else self._checkpoints.newest()
-        if state is not None:
-            restore_training(self, state)
         for callback in self.callbacks:
             callback.on_start(self)
-        if state is not None:
+        state = None if self._checkpoints is None else self._checkpoints.newest()
+        if state is not None:  # after `on_start`, all of whose effects are part of it
+            restore_training(self, state)
             restore_callbacks(self.callbacks, state)
+
+    def _goes_on(self) -> bool:
+        begun = self.books.rows > 0  # an epoch that was interrupted is completed, whoever asked to stop after it
+        return begun or (len(self.history) < self.config.epochs and not self.stopping)
 
     @torch.no_grad()
     def _epoch(self, batches: Batches, held_out: Batches | None) -> None:
@@ -177,7 +182,7 @@ class Training:
 
     def _step(self, x: Tensor, labels: Tensor | None, factor: float) -> None:
         books = self.books
-        self.model.advance(len(self.history) + books.rows / self.n_rows)
+        self.advance(len(self.history) + books.rows / self.n_rows)
         batch = self.model.prepare(x, labels, self.streams.noise)
         value = self.optimizer.step(partial(self.model.accumulate_gradients, batch), factor)
         self.model.constrain()
@@ -188,6 +193,11 @@ class Training:
             self._check_loss()
         if books.rows < self.n_rows:  # the end of an epoch has figures to measure first
             self._keep()
+
+    def advance(self, epochs: float) -> None:
+        """Tell the model how many epochs have passed."""
+        self.epochs_passed = epochs
+        self.model.advance(epochs)
 
     def _open_books(self) -> None:
         self.books = Books(self.streams.shuffle.state(), next(self.model.parameters()))

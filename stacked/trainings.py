@@ -11,6 +11,9 @@ from stacked.examples import Examples
 from stacked.training import Training
 from stacked.training_state import finished_state, restore_finished
 
+CODES = "codes"
+"""The folder of a run in which its codes lie until it is finished."""
+
 
 class Trainings:
     """Trainings of which nothing is kept."""
@@ -38,7 +41,7 @@ class KeptTrainings(Trainings):
 
     def __init__(self, folder: Path, owner: str, seconds: float) -> None:
         self._folder, self._owner, self._seconds = folder, owner, seconds
-        self.codes = folder / "codes"
+        self.codes = folder / CODES
 
     def train(self, name: str, training: Training, examples: Examples, validation: Examples | None = None) -> History:
         """The same; what is finished is read, and what was interrupted goes on."""
