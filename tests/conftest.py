@@ -19,6 +19,11 @@ from stacked import (
 )
 from stacked.autoencoders import LayerSettings
 
+
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="the long versions of the reliability tests")
+
+
 KINDS: dict[str, LayerSettings] = {
     "plain": Plain(7),
     "plain-tied": Plain(7, tied=True),
