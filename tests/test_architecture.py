@@ -32,7 +32,7 @@ ORDER = [
     *("cache_entry", "cache", "codes", "stack_checks", "unrolled", "stack"),
     *("network", "classifier_settings", "classifier", "model_files", "checkpoint"),
     *("joined_rows", "neighbours", "index_files", "retrieval"),
-    *("trial", "run_folder", "campaign", "comparison", "statistics", "error_table", "measures"),
+    *("trial", "trial_folder", "campaign", "comparison", "statistics", "error_table", "measures"),
     *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter", "plots"),
 ]
 ONLY_IN = {
