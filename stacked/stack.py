@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from stacked.autoencoders import Autoencoder, LayerSettings
-from stacked.cache import CodeCache, temporary_cache
+from stacked.cache import CodeCache
 from stacked.callbacks import Callback, History, check_callbacks
 from stacked.codes import Ascent, cached_codes, code_key, encode_rows
 from stacked.dense import Dense
@@ -24,6 +24,7 @@ from stacked.progress import training_display
 from stacked.randomness import Randomness, randomness_of
 from stacked.rows import Array, Rows, as_rows, fingerprint, map_rows, value_range
 from stacked.stack_checks import check_layers, check_ranges
+from stacked.temporary_cache import temporary_cache
 from stacked.training import Streams, Training, restored_unless_finished
 from stacked.training_config import TrainingConfig, check_plan
 from stacked.unrolled import Unrolled

@@ -16,7 +16,7 @@ ORDER = [
     *("autoencoders.base", "autoencoders.dense", "autoencoders.plain", "autoencoders.denoising"),
     *("autoencoders.contractive", "autoencoders.sparsity", "autoencoders.revival", "autoencoders.sparse"),
     *("autoencoders.variational", "autoencoders"),
-    *("cache_entry", "cache", "codes", "stack_checks", "unrolled", "stack"),
+    *("cache_entry", "cache", "temporary_cache", "codes", "stack_checks", "unrolled", "stack"),
     *("network", "classifier_settings", "classifier", "model_files", "checkpoint"),
     *("joined_rows", "neighbours", "index_files", "retrieval"),
     *("trial", "run_folder", "campaign", "comparison", "statistics", "error_table", "measures"),

@@ -9,9 +9,10 @@ import h5py
 import numpy as np
 import pytest
 
-from stacked.cache import CodeCache, temporary_cache
-from stacked.cache_entry import Codes, check_space, is_entry, open_entry, write_entry
+from stacked.cache import CodeCache
+from stacked.cache_entry import Codes, check_space, is_entry, write_entry
 from stacked.errors import StackedError, StackedWarning
+from stacked.temporary_cache import temporary_cache
 
 CODES = Codes("a" * 64, (5, 3), np.dtype("f4"))
 VALUES = np.random.default_rng(6).random((5, 3), dtype=np.float32)
@@ -152,9 +153,59 @@ def test_a_flipped_bit_anywhere_in_the_values_is_noticed_and_repaired(cache):
     start = place(path_of(cache))
     for i in range(CODES.n_bytes):
         flip(path_of(cache), start + i, bit=i % 8)
-        assert np.array_equal(warned(cache, why="checksum"), VALUES)
-        assert np.array_equal(cache.get(CODES, not_to_be_computed), VALUES)
-    assert cache.computed == 1 + CODES.n_bytes
+        other = CodeCache(cache.folder)
+        assert np.array_equal(warned(other, why="checksum"), VALUES)
+        assert np.array_equal(other.get(CODES, not_to_be_computed), VALUES)
+        assert (other.computed, other.reused) == (1, 1)
+
+
+def damaged(cache):
+    """A cache with an entry, one bit of whose values is wrong."""
+    cache.get(CODES, put_values)
+    flip(path_of(cache), place(path_of(cache)))
+    return CodeCache(cache.folder)
+
+
+def test_the_values_are_checked_once_by_each_cache(cache):
+    cache.get(CODES, put_values)
+    first, second = CodeCache(cache.folder), CodeCache(cache.folder)
+    first.get(CODES, not_to_be_computed)
+    flip(path_of(cache), place(path_of(cache)))
+    assert not np.array_equal(first.get(CODES, not_to_be_computed), VALUES)
+    assert np.array_equal(warned(second, why="checksum"), VALUES)
+
+
+def test_a_file_that_takes_the_place_of_a_checked_one_is_checked(cache):
+    cache.get(CODES, put_values)
+    cache.get(CODES, not_to_be_computed)
+    content = bytearray(path_of(cache).read_bytes())
+    content[-1] ^= 1
+    (cache.folder / "new").write_bytes(content)
+    (cache.folder / "new").replace(path_of(cache))
+    assert np.array_equal(warned(cache, why="checksum"), VALUES)
+
+
+def test_values_are_not_checked_when_that_is_not_wanted(cache):
+    damaged(cache)
+    trusting = CodeCache(cache.folder, verify=False)
+    assert not np.array_equal(trusting.get(CODES, not_to_be_computed), VALUES)
+    content = path_of(cache).read_bytes()
+    path_of(cache).write_bytes(content[:-1])
+    assert np.array_equal(warned(trusting, why="truncated"), VALUES)
+
+
+@pytest.mark.parametrize("verify", [1, None, "yes"])
+def test_whether_to_verify_is_true_or_false(tmp_path, verify):
+    with pytest.raises(StackedError, match="verify: expected True or False"):
+        CodeCache(tmp_path, verify=verify)
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_a_file_with_more_at_its_end_is_computed_again(cache, verify):
+    cache.get(CODES, put_values)
+    with path_of(cache).open("ab") as file:
+        file.write(b"0")
+    assert np.array_equal(warned(CodeCache(cache.folder, verify=verify), why="too long"), VALUES)
 
 
 def test_a_flipped_bit_in_the_header_never_gives_wrong_codes(cache, tmp_path):
@@ -288,10 +339,6 @@ def test_an_entry_is_known_by_its_first_bytes(tmp_path):
     (tmp_path / "b").write_bytes(FOREIGN)
     (tmp_path / "c").write_bytes(b"")
     assert [is_entry(tmp_path / name) for name in "abc"] == [True, False, False]
-
-
-def test_an_entry_that_is_not_there_is_none(tmp_path):
-    assert open_entry(tmp_path / "a", CODES) is None
 
 
 # Failures

@@ -455,7 +455,7 @@ def test_a_codes_folder_in_place_of_the_file(saved):
     path = only(saved, "codes-*")
     path.unlink()
     path.mkdir()
-    refused(saved, "was not written by stacked")
+    refused(saved, "it cannot be read .Is a directory")
 
 
 def test_keys_from_a_stranger_lead_to_no_other_folder(saved, tmp_path):
