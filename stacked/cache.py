@@ -180,9 +180,10 @@ class CodeCache:
 
 def _codes_or_none(path: Path) -> Codes | None:
     try:
-        return read_codes(path)
+        codes = read_codes(path)
     except (ValueError, ForeignFile):
         return None
+    return codes if codes.key == path.stem else None
 
 
 def _unnamed(codes: Codes, compute: Compute) -> Array:

@@ -1,6 +1,7 @@
 """A cache that is gone at the end, or, if its process is killed, by the time the next one is made."""
 
 import contextlib
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,7 +46,7 @@ def _remove_orphans(own: Path) -> None:
     for folder in own.parent.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):  # of a living process, or already gone
             status, mark = folder.lstat(), lock_of(folder / _OWNER).lstat()
-            if folder != own and {status.st_uid, mark.st_uid} == {user}:
+            if folder != own and stat.S_ISDIR(status.st_mode) and {status.st_uid, mark.st_uid} == {user}:
                 with locked(folder / _OWNER, wait=False):
                     _empty(folder)
                 _remove_if_empty(folder)

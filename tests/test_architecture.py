@@ -21,12 +21,14 @@ ORDER = [
     *("joined_rows", "neighbours", "index_files", "retrieval"),
     *("trial", "run_folder", "campaign", "comparison", "statistics", "error_table", "measures"),
     *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter", "plots"),
+    *("cli.guard", "cli.sizes", "cli.cache", "cli", "__main__"),
 ]
 ONLY_IN = {
     "h5py": {"hdf5"},
     "matplotlib": {"plots.page", "plots.distributions"},
     "rich": {"progress"},
     "joblib": {"campaign"},
+    "typer": {"cli.guard", "cli.cache"},
 }
 FILES = sorted(
     path for folder in (PACKAGE, ROOT / "experiments", ROOT / "benchmarks") for path in folder.rglob("*.py")
