@@ -140,7 +140,7 @@ def check_space(folder: Path, n_bytes: int) -> None:
     """Raise when the disk that holds `folder` has less than `n_bytes` left."""
     free = shutil.disk_usage(folder).free
     if n_bytes > free:
-        expected, received = f"{n_bytes / 1e6:,.0f} MB left on the disk for codes", f"{free / 1e6:,.0f} MB"
+        expected, received = f"{-(-n_bytes // 10**6):,} MB left on the disk for codes", f"{free // 10**6:,} MB"
         remedy = "make room, or name a cache folder on another disk"
         raise mismatch(str(folder), expected=expected, received=received, remedy=remedy)
 

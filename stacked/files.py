@@ -102,7 +102,8 @@ def blaming(folder: Path, what: str) -> Iterator[None]:
         yield
     except OSError as error:
         remedy = "make room, or name another folder" if error.errno in _FULL else "name another folder"
-        raise StackedError(f"{folder}: {what} cannot be written there ({error}); {remedy}") from error
+        why = os.strerror(error.errno) if error.errno else error  # what HDF5 says besides takes lines
+        raise StackedError(f"{folder}: {what} cannot be written there ({why}); {remedy}") from error
 
 
 def _beside(path: Path, ending: str) -> Path:
