@@ -23,6 +23,7 @@ from stacked.errors import DivergedError, StackedError, StackedWarning
 from stacked.neighbours import Neighbours, nearest
 from stacked.optimizers import LBFGS, SGD, Adam
 from stacked.retrieval import CodeIndex, load_index
+from stacked.run_directory import RunDirectory
 from stacked.schedules import CosineDecay, ExponentialDecay
 from stacked.stack import StackedAutoencoder
 from stacked.training_config import TrainingConfig
@@ -52,6 +53,7 @@ __all__ = [
     "Masking",
     "Neighbours",
     "Plain",
+    "RunDirectory",
     "SaltAndPepper",
     "Sparse",
     "StackedAutoencoder",

@@ -1,6 +1,7 @@
-"""A cache that is gone at the end, or, if its process is killed, by the time the next one is made."""
+"""Caches that are gone at the end; those of killed processes, by the time the next is made."""
 
 import contextlib
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -27,6 +28,22 @@ def temporary_cache() -> Iterator[CodeCache]:
             folder = _own_folder(life)
         _remove_orphans(folder)
         yield CodeCache(folder, max_bytes=2**63)
+
+
+@contextlib.contextmanager
+def cache_for_run(own: CodeCache | None, folder: Path | None) -> Iterator[CodeCache]:
+    """The user's own cache; without one, a cache that is gone at the end.
+
+    In a folder of the run's it is gone when all went well, and stays for the next attempt otherwise.
+    """
+    if own is not None:
+        yield own
+    elif folder is None:
+        with temporary_cache() as cache:
+            yield cache
+    else:
+        yield CodeCache(folder, max_bytes=2**63)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _own_folder(life: contextlib.ExitStack) -> Path:

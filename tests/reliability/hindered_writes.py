@@ -31,8 +31,9 @@ from stacked import (
     load_stack,
     save,
 )
-from stacked.run_folder import RunFolder
+from stacked.state_files import read_state
 from stacked.trial import Outcome
+from stacked.trial_folder import TrialFolder
 
 DISK_BYTES = 8 * 2**20
 _PAGE = 4096
@@ -89,11 +90,18 @@ def works(folder: Path, fill) -> dict[str, Work]:
     def same(found: np.ndarray) -> bool:
         return bool(np.array_equal(found, codes))
 
+    def kept(name: str) -> StackedAutoencoder:
+        stack = StackedAutoencoder([Plain(8), Plain(5)], CONFIG)
+        return stack.fit(SMALL, run=folder / name, progress=False)
+
+    def readable(run: Path) -> bool:
+        return [len(read_state(path)) > 0 for path in run.glob("*.safetensors")] == [True, True]
+
     def whole(cache: Path, n_entries: int) -> bool:
         return len(CodeCache(cache).entries()) == n_entries and not CodeCache(cache).verify_all()
 
     def stored(seed: int) -> None:
-        RunFolder(folder / "runs", runs).store("arm", seed, Outcome({"error": 0.5}, arrays), arrays=seed > 0)
+        TrialFolder(folder / "runs", runs).store("arm", seed, Outcome({"error": 0.5}, arrays), arrays=seed > 0)
 
     return {
         "cache": Work(lambda: cached(SMALL), lambda: cached(LARGE), lambda: same(cached(SMALL))),
@@ -120,9 +128,10 @@ def works(folder: Path, fill) -> dict[str, Work]:
         "trial": Work(
             lambda: stored(0),
             lambda: stored(1),
-            lambda: RunFolder(folder / "runs", runs).load("arm", 0).figures == {"error": 0.5},
+            lambda: TrialFolder(folder / "runs", runs).load("arm", 0).figures == {"error": 0.5},
         ),
-        "new trials": Work(lambda: None, lambda: RunFolder(folder / "new-runs", runs), lambda: True),
+        "new trials": Work(lambda: None, lambda: TrialFolder(folder / "new-runs", runs), lambda: True),
+        "run": Work(lambda: kept("run"), lambda: kept("new-run"), lambda: readable(folder / "run")),
         "cache, filled meanwhile": Work(lambda: None, lambda: cached_unchecked(0), lambda: same(cached(SMALL))),
         "cache, filled by the codes": Work(lambda: None, lambda: cached_unchecked(2), lambda: same(cached(SMALL))),
     }

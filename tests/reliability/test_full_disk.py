@@ -21,6 +21,7 @@ FOLDERS = {
     "fit, filled meanwhile": "fit",
     "trial": "runs",
     "new trials": "new-runs",
+    "run": "new-run",
     "cache, filled meanwhile": "cache",
     "cache, filled by the codes": "cache",
 }
