@@ -1,8 +1,7 @@
 """Locks that die with their holder, files that are whole or not there, and what killed processes leave."""
 
 import errno
-import threading
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -45,31 +44,19 @@ def test_what_nobody_holds_is_removed(tmp_path, endings):
     assert names(tmp_path) == ["a"]
 
 
-def test_removing_what_is_abandoned_lets_no_two_hold_a_lock(tmp_path):
-    inside, finished = [], threading.Event()
+def test_removing_what_is_abandoned_leaves_the_lock_of_who_comes_next(tmp_path, monkeypatch):
+    lock_of(tmp_path / "a").write_text("left")
+    unlink, others = Path.unlink, "of another process, which found no lock"
 
-    def hold(number):
-        for _ in range(60):
-            with locked(tmp_path / "a"):
-                inside.append(number)
-                assert inside == [number]
-                inside.remove(number)
+    def unlink_and_let_another_in(path, missing_ok=False):
+        unlink(path, missing_ok)
+        if path == lock_of(tmp_path / "a"):
+            monkeypatch.setattr(Path, "unlink", unlink)
+            path.write_text(others)
 
-    def sweep():
-        while not finished.is_set():
-            remove_abandoned(tmp_path)
-
-    with ThreadPoolExecutor(5) as pool:
-        sweeping = [pool.submit(sweep) for _ in range(2)]
-        holding = [pool.submit(hold, number) for number in range(3)]
-        try:
-            for held in holding:
-                held.result()
-        finally:
-            finished.set()
-        for swept in sweeping:
-            swept.result()
-    assert names(tmp_path) == []
+    monkeypatch.setattr(Path, "unlink", unlink_and_let_another_in)
+    remove_abandoned(tmp_path)
+    assert lock_of(tmp_path / "a").read_text() == others
 
 
 def write_three(folder):
