@@ -8,7 +8,7 @@ _SHOWN = 4
 def differences(found: Any, wanted: Any) -> tuple[str, str]:
     """The values at which two trees of JSON differ, as "name = value, name = value": those wanted and those found."""
     flat_found, flat_wanted = dict(_leaves(found)), dict(_leaves(wanted))
-    names = [name for name in {**flat_wanted, **flat_found} if flat_found.get(name) != flat_wanted.get(name)]
+    names = [name for name in {**flat_wanted, **flat_found} if _shown(name, flat_found) != _shown(name, flat_wanted)]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     listed = (", ".join(_shown(name, flat) for name in names[:_SHOWN]) + more for flat in (flat_wanted, flat_found))
     wish, reality = listed

@@ -15,7 +15,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from stacked.errors import StackedError, mismatch
-from stacked.files import write_atomically
+from stacked.files import blaming, locked, remove_abandoned, withdrawn_on_failure, write_atomically
 
 FORMAT = 1
 
@@ -26,15 +26,16 @@ def write_model(folder: Path, description: dict[str, Any], tensors: Mapping[str,
     digest = hashlib.sha256(content).hexdigest()
     weights = f"weights-{digest[:16]}.safetensors"
     described = {"format": FORMAT, **description, "weights": weights, "sha256": digest}
-    try:
+    with blaming(folder, "the model"):
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / weights, content)
-        write_atomically(folder / "model.json", json.dumps(described, indent=1).encode())
-        for stale in folder.glob("weights-*.safetensors"):
-            if stale.name != weights:
-                stale.unlink()
-    except OSError as error:
-        raise StackedError(f"{folder}: the model cannot be written there ({error}); name another folder") from error
+        with locked(folder / "model"):  # or another who saves here would remove these weights as stale
+            with withdrawn_on_failure(folder / weights):
+                write_atomically(folder / weights, content)
+                write_atomically(folder / "model.json", json.dumps(described, indent=1).encode())
+            for stale in folder.glob("weights-*.safetensors"):
+                if stale.name != weights:
+                    stale.unlink()
+        remove_abandoned(folder)
 
 
 def read_model(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:

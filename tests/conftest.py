@@ -20,10 +20,6 @@ from stacked import (
 from stacked.autoencoders import LayerSettings
 
 
-def pytest_addoption(parser):
-    parser.addoption("--long", action="store_true", help="the long versions of the reliability tests")
-
-
 KINDS: dict[str, LayerSettings] = {
     "plain": Plain(7),
     "plain-tied": Plain(7, tied=True),
@@ -48,6 +44,11 @@ KINDS: dict[str, LayerSettings] = {
     ),
     "sparse-l1": Sparse(7, penalty=L1Sparsity(0.05), activation="tanh", output="linear", weight_decay=0.01),
 }
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The flag for tests that may go on for longer."""
+    parser.addoption("--long", action="store_true", help="the long versions of the reliability tests")
 
 
 @pytest.fixture(params=KINDS)

@@ -1,7 +1,9 @@
 """A folder that keeps finished trials, so that an experiment that was interrupted goes on where it stopped."""
 
+import contextlib
 import io
 import json
+import shutil
 import urllib.parse
 import zipfile
 from pathlib import Path
@@ -9,15 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from stacked.errors import StackedError, mismatch
-from stacked.files import write_atomically
+from stacked.differences import differences
+from stacked.errors import mismatch
+from stacked.files import blaming, remove_abandoned, write_atomically
 from stacked.rows import Array
 from stacked.trial import Outcome, Trial
 
-_NONE = object()
+_WHAT = "results"
 
 
-class RunFolder:
+class TrialFolder:
     """The finished trials of one experiment.
 
     Parameters
@@ -34,17 +37,16 @@ class RunFolder:
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
-        self._runs = folder / "runs"
+        self._folder, self._runs = folder, folder / "runs"
         path = self._runs / "settings.json"
         wanted = json.loads(json.dumps(settings))
-        try:
+        with blaming(folder, _WHAT):
             self._runs.mkdir(parents=True, exist_ok=True)
+            remove_abandoned(self._runs)
             if path.exists():
                 _check_same(folder, _json(path), wanted)
             else:
                 write_atomically(path, json.dumps(wanted, indent=1).encode())
-        except OSError as error:
-            raise StackedError(f"{folder}: no results can be written there ({error}); name another folder") from error
 
     def load(self, arm: str, seed: int) -> Trial | None:
         """A trial; None when it has not been finished."""
@@ -56,13 +58,28 @@ class RunFolder:
         return trial if named and isinstance(trial.figures, dict) and isinstance(trial.failure, str) else None
 
     def store(self, arm: str, seed: int, outcome: Outcome, *, arrays: bool) -> Trial:
-        """Keep a finished trial, and its arrays where pictures are wanted; returns the trial as `load` will."""
+        """Keep a finished trial, and its arrays where pictures are wanted; returns the trial as `load` will.
+
+        Raises
+        ------
+        StackedError
+            When the folder cannot be written.
+        """
         path = self._path(arm, seed)
         stored = json.dumps(Trial(arm, seed, outcome.figures, outcome.failure)._asdict())
-        if arrays and outcome.arrays:
-            write_atomically(path.with_suffix(".npz"), _packed(outcome.arrays))
-        write_atomically(path, stored.encode())  # last, for it says that the trial is finished
+        packed = _packed(outcome.arrays) if arrays and outcome.arrays else None
+        with blaming(self._folder, _WHAT):
+            if packed is not None:
+                write_atomically(path.with_suffix(".npz"), packed)
+            write_atomically(path, stored.encode())  # after the arrays, for it says that the trial is finished
+        shutil.rmtree(self.scratch(arm, seed), ignore_errors=True)
+        with contextlib.suppress(OSError):  # others are unfinished
+            self.scratch(arm, seed).parent.rmdir()
         return Trial(**json.loads(stored))
+
+    def scratch(self, arm: str, seed: int) -> Path:
+        """A folder for what an unfinished trial needs to go on; `store` removes it."""
+        return self._runs / "unfinished" / self._path(arm, seed).stem
 
     def arrays(self, arm: str, seed: int) -> dict[str, Array] | None:
         """The arrays of a trial by name; None where they were not kept."""
@@ -101,14 +118,5 @@ def _check_same(folder: Path, found: Any, wanted: dict[str, Any]) -> None:
     remedy = "name another folder, or delete this one"
     if not isinstance(found, dict):
         raise mismatch(str(folder), expected="runs with settings", received="damaged settings", remedy=remedy)
-    names = [
-        name for name in sorted(found.keys() | wanted.keys()) if found.get(name, _NONE) != wanted.get(name, _NONE)
-    ]
-    held, asked = ({name: settings[name] for name in names if name in settings} for settings in (found, wanted))
-    expected, received = f"runs with {_short(asked)}, or none", f"runs with {_short(held)}"
-    raise mismatch(str(folder), expected=expected, received=received, remedy=remedy)
-
-
-def _short(value: Any, length: int = 300) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= length else text[:length] + " ..."
+    asked, held = differences(found, wanted)
+    raise mismatch(str(folder), expected=f"runs with {asked}, or none", received=f"runs with {held}", remedy=remedy)
