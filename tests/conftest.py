@@ -19,7 +19,6 @@ from stacked import (
 )
 from stacked.autoencoders import LayerSettings
 
-
 KINDS: dict[str, LayerSettings] = {
     "plain": Plain(7),
     "plain-tied": Plain(7, tied=True),

@@ -1,6 +1,7 @@
 """A run that is interrupted and started again ends with the same bits as one that never stopped."""
 
 import json
+import os
 import shutil
 import warnings
 from dataclasses import replace
@@ -22,9 +23,11 @@ from stacked import (
     FeedforwardClassifier,
     Plain,
     RunDirectory,
+    Sparse,
     StackedAutoencoder,
     StackedError,
     StackedWarning,
+    TopK,
     TrainingConfig,
 )
 from stacked.batches import Batches
@@ -431,3 +434,172 @@ def test_resuming_from_a_copy_of_every_moment_gives_the_same(rows, tmp_path):
     expected = fit(tmp_path / "run", callbacks=[Copy()])
     assert len(list(copies.iterdir())) == 2 * 2 * 4
     assert all(fit(copy) == expected for copy in copies.iterdir())
+
+
+class Stop(Callback):
+    """Asks to stop in the middle of an epoch."""
+
+    def on_step(self, training, n_rows):
+        training.stopping = training.stopping or (len(training.history) == 1 and training.books.steps == 2)
+
+
+class Scale(Callback):
+    """Changes all that it can reach before the first step."""
+
+    @torch.no_grad()
+    def on_start(self, training):
+        training.model.encoder.weight.mul_(0.5)
+        training.streams.noise.normal(torch.zeros(3))
+        training.stopping = len(training.history) > 0
+
+
+class Budget(Callback):
+    """Allows so many epochs in all layers together."""
+
+    def __init__(self):
+        self.epochs = 0
+
+    def on_epoch(self, training, record):
+        self.epochs += 1
+        training.stopping = self.epochs >= 4
+        record["epochs_in_all"] = np.float32(self.epochs)
+
+    def state(self):
+        return {"epochs": self.epochs}
+
+    def restore(self, state):
+        self.epochs = state["epochs"]
+
+
+class Push(Callback):
+    """Knows something only once it has begun; two of them differ in what."""
+
+    def __init__(self, after):
+        self.after, self.steps, self.size = after, 0, torch.zeros(2)
+
+    @torch.no_grad()
+    def on_step(self, training, n_rows):
+        self.steps += 1
+        if self.steps > self.after:
+            self.size = self.size + torch.tensor([1e-3, 2e-3])
+            training.model.encoder.bias.add_(self.size.prod() * 1e3)
+
+    def state(self):
+        return {"steps": self.steps, "a/b": self.size[0], "a": {"b": self.size[1]}} if self.steps > self.after else {}
+
+    def restore(self, state):
+        self.steps, self.size = state["steps"], torch.stack([state["a/b"], state["a"]["b"]])
+
+
+CALLBACKS = {
+    "stops in an epoch": lambda: [Stop()],
+    "changes the beginning": lambda: [Scale()],
+    "counts over layers": lambda: [Budget()],
+    "two of a class": lambda: [Push(after=10**6), Push(after=0)],
+}
+
+
+@pytest.mark.parametrize("what", CALLBACKS)
+@pytest.mark.parametrize("steps", [1, 2, 5, 9])
+def test_what_callbacks_do_survives_an_interruption(rows, what, steps, tmp_path):
+    def fit(callbacks=(), **options):
+        layers = [Denoising(7), Plain(5), Plain(4)]
+        return StackedAutoencoder(layers, MOMENTUM).fit(rows, callbacks=[*CALLBACKS[what](), *callbacks], **options)
+
+    assert_same(fit, steps, tmp_path)
+
+
+def test_what_a_callback_knows_survives_the_end_of_a_layer_without_a_checkpoint(rows, tmp_path):
+    def fit(callbacks=(), **options):
+        layers = [Plain(7), Plain(5), Plain(4)]
+        return StackedAutoencoder(layers, MOMENTUM).fit(rows, callbacks=[Budget(), *callbacks], **options)
+
+    assert_same(fit, 21 + 2, tmp_path, seconds=3600)
+    fit(run=tmp_path)
+    stack = StackedAutoencoder([Plain(7), Plain(5), Plain(4)], MOMENTUM)
+    assert outcome(stack.fit(rows, run=tmp_path)) == outcome(fit()), "what is finished can be read without callbacks"
+
+
+def test_at_the_end_a_callback_finds_the_model_as_the_last_step_left_it(rows, tmp_path):
+    class Last(Interrupt):
+        @torch.no_grad()
+        def on_end(self, training):
+            if self.left == 0:
+                raise KeyboardInterrupt
+            training.model.encoder.bias.add_(training.model.encode(torch.from_numpy(rows)).mean(dim=0))
+
+    def fit(left, **options):
+        sparse = Sparse(7, penalty=TopK(2, initial_k=6, annealing=9.0), activation="relu")
+        return StackedAutoencoder([sparse], MOMENTUM).fit(rows, callbacks=[Last(left)], **options)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(21, run=RunDirectory(tmp_path, 0))
+    assert outcome(fit(100, run=tmp_path)) == outcome(fit(100))
+
+
+def test_names_in_the_state_of_a_callback_are_text(rows, tmp_path):
+    class Numbered(Callback):
+        def state(self):
+            return {"steps": {1: "one"}}
+
+    with pytest.raises(StackedError, match=r"state/callbacks/2/1/steps: expected names that are text, received 1; "):
+        StackedAutoencoder([Plain(8)], MOMENTUM).fit(rows, run=RunDirectory(tmp_path, 0), callbacks=[Numbered()])
+
+
+def test_a_run_of_rows_that_are_shuffled_otherwise_is_refused(rows, tmp_path, monkeypatch):
+    """The same rows, but the order of the steps would be neither the one nor the other."""
+    monkeypatch.setattr("stacked.batches.MIXING_BYTES", 40 * 12 * 4)
+    with h5py.File(tmp_path / "rows.h5", "w") as file:
+        dataset = file.create_dataset("x", data=rows, chunks=(7, 12), compression="gzip")
+        with pytest.raises(KeyboardInterrupt):
+            StackedAutoencoder([Plain(8)]).fit(rows, run=RunDirectory(tmp_path / "run", 0), callbacks=[Interrupt(1)])
+        with pytest.raises(StackedError, match=r"shuffled = in a buffer of 1920 bytes, .*with shuffled = as a whole"):
+            StackedAutoencoder([Plain(8)]).fit(dataset, run=tmp_path / "run")
+
+
+def test_a_run_stays_where_it_began_when_the_working_directory_changes(rows, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    class Wander(Callback):
+        def on_epoch(self, training, record):
+            os.chdir(tmp_path / "elsewhere")
+
+    StackedAutoencoder([Plain(8), Plain(6)], MOMENTUM).fit(rows, run=RunDirectory("run", 0), callbacks=[Wander()])
+    assert (tmp_path / "run" / "layer-2.safetensors").exists()
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_codes_that_are_there_need_no_room(rows, tmp_path, monkeypatch):
+    def fit(**options):
+        return StackedAutoencoder([Plain(8), Plain(6)], MOMENTUM).fit(rows, run=RunDirectory(tmp_path, 0), **options)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(callbacks=[Interrupt(25)])
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(free=130 * 8 * 4 - 1))
+    fit()
+
+
+def test_codes_half_written_by_a_killed_process_are_removed_at_the_next_start(rows, tmp_path):
+    def fit(**options):
+        return StackedAutoencoder([Plain(8), Plain(6)], MOMENTUM).fit(rows, run=tmp_path, **options)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(callbacks=[Interrupt(22)])
+    left = tmp_path / "codes" / ".0123.h5.stacked.part"
+    left.write_bytes(b"half")
+    with pytest.raises(KeyboardInterrupt):
+        fit(callbacks=[Interrupt(0)])
+    assert not left.exists()
+
+
+def test_rows_give_the_same_codes_at_any_address(rows):
+    stack = StackedAutoencoder([Plain(7)]).draw(12)
+    expected = stack.encode(rows).tobytes()
+    for offset in range(4, 64, 4):
+        room = np.empty(rows.nbytes + 128, np.uint8)
+        start = -room.ctypes.data % 64 + offset
+        moved = room[start : start + rows.nbytes].view(np.float32).reshape(rows.shape)
+        moved[:] = rows
+        assert stack.encode(moved).tobytes() == expected

@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -187,3 +188,11 @@ def uninterrupted(run, pipe):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         pipe.send(run.fit(kept=False))
+
+
+def telling(function, *arguments):
+    """Call a function that has something to tell; should it fail, tell why."""
+    try:
+        function(*arguments)
+    except Exception:
+        arguments[-1].send(traceback.format_exc())
