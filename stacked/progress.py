@@ -44,8 +44,8 @@ class _RichDisplay(Display):
 
     def on_step(self, training: "Training", n_rows: int) -> None:
         self._rows = training.rows_done
-        if self._rows_before is None:  # with those of an interrupted training
-            self._rows_before = self._rows - n_rows
+        if self._rows_before is None:
+            self._begin_to_count(training, n_rows)
         if time.perf_counter() - self._updated > _SECONDS_BETWEEN_UPDATES:
             self._update(training, len(training.history) + 1)
 
@@ -55,6 +55,13 @@ class _RichDisplay(Display):
     def on_end(self, training: "Training") -> None:
         done = training.rows_done
         self._progress.update(self._task, completed=done, total=done)  # early stopping leaves epochs out
+
+    def _begin_to_count(self, training: "Training", n_rows: int) -> None:
+        """At the first step; `on_start` cannot tell yet where an interrupted training goes on."""
+        self._rows_before = self._rows - n_rows
+        if self._rows_before > 0:
+            place = f"epoch {len(training.history) + 1}, step {training.books.steps}"
+            self.note(f"{training.name}: goes on in {place}")
 
     def _update(self, training: "Training", epoch: int) -> None:
         self._updated = time.perf_counter()

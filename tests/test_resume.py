@@ -603,3 +603,15 @@ def test_rows_give_the_same_codes_at_any_address(rows):
         moved = room[start : start + rows.nbytes].view(np.float32).reshape(rows.shape)
         moved[:] = rows
         assert stack.encode(moved).tobytes() == expected
+
+
+def test_the_display_says_where_it_goes_on_and_counts_what_was_done_before(rows, tmp_path, capsys):
+    def fit(**options):
+        return StackedAutoencoder([Plain(7)], MOMENTUM).fit(rows, run=RunDirectory(tmp_path, 0), **options)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(callbacks=[Interrupt(9)])
+    fit(progress=True)
+    shown = capsys.readouterr().err
+    assert "layer 1: plain 12-7: goes on in epoch 2, step 3" in shown
+    assert "100%" in shown or "epoch 3/3" in shown

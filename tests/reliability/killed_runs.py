@@ -26,6 +26,7 @@ LABELS = (ROWS[:, 0] > 0.5).astype(int)
 WHAT = ("layers", "layers", "fine-tuning", "layers", "classifier", "layers", "frozen classifier", "layers")
 SOURCES = ("memory", "one mixing buffer", "many mixing buffers")
 OPTIMIZERS = (SGD(0.05, momentum=0.9), Adam(0.02), LBFGS(iterations=3, history=2))
+FILE = "rows.h5"
 TIMES = ("seconds", "rows_per_second")
 
 
@@ -34,6 +35,12 @@ class Kill(NamedTuple):
 
     way: str = "never"
     at: float = 0
+
+
+def write_rows(folder):
+    """The file of rows that the runs in a folder read."""
+    with h5py.File(folder / FILE, "w") as file:
+        file.create_dataset("x", data=ROWS, chunks=(7, 12), compression="gzip")
 
 
 @dataclass
@@ -84,11 +91,8 @@ class Run:
         if self.source == "memory":
             yield ROWS
             return
-        with h5py.File(self.folder.with_suffix(".h5"), "a") as file:
-            if "x" not in file:
-                file.create_dataset("x", data=ROWS, chunks=(7, 12), compression="gzip")
         batches.MIXING_BYTES = 40 * 12 * 4 if self.source == "many mixing buffers" else 2**28
-        with h5py.File(self.folder.with_suffix(".h5")) as file:
+        with h5py.File(self.folder.parent / FILE) as file:
             yield file["x"]
 
 

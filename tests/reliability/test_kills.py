@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import pytest
-from killed_runs import Kill, Run, attempt, telling, uninterrupted
+from killed_runs import Kill, Run, attempt, telling, uninterrupted, write_rows
 
 WAYS = ("clock", "operation", "half a write")
 AT_ONCE = 2
@@ -131,6 +131,7 @@ def attempts(monkeypatch):
 
 
 def test_every_run_that_is_killed_and_resumed_ends_with_the_same_bits_and_leaves_nothing(request, tmp_path, attempts):
+    write_rows(tmp_path)
     n_runs = 500 if request.config.getoption("--long", default=False) else 50
     with ThreadPoolExecutor(AT_ONCE) as pool:
         ended = list(pool.map(lambda number: until_it_ends(number, tmp_path, attempts), range(n_runs)))
