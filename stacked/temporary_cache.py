@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stacked.cache import CodeCache
-from stacked.files import blaming, lock_of, locked
+from stacked.files import blaming, lock_of, locked, remove_abandoned
 
 _PREFIX = "stacked-"
 _OWNER = "owner"  # the name, in such a folder, that its process holds locked
@@ -37,6 +37,8 @@ def cache_for_run(own: CodeCache | None, folder: Path | None) -> Iterator[CodeCa
     In a folder of the run's it is gone when all went well, and stays for the next attempt otherwise.
     """
     if own is not None:
+        if folder is not None:  # an attempt at the run that was killed may have left something
+            remove_abandoned(own.folder)
         yield own
     elif folder is None:
         with temporary_cache() as cache:

@@ -594,6 +594,19 @@ def test_codes_half_written_by_a_killed_process_are_removed_at_the_next_start(ro
     assert not left.exists()
 
 
+def test_a_run_that_goes_on_removes_what_its_killed_process_left_in_the_cache(rows, tmp_path):
+    def fit():
+        return StackedAutoencoder([Plain(8), Plain(6)], MOMENTUM, cache=tmp_path / "cache").fit(
+            rows, run=tmp_path / "run"
+        )
+
+    fit()
+    left = tmp_path / "cache" / ".0123.h5.stacked.lock"
+    left.touch()
+    fit()
+    assert not left.exists()
+
+
 def test_rows_give_the_same_codes_at_any_address(rows):
     stack = StackedAutoencoder([Plain(7)]).draw(12)
     expected = stack.encode(rows).tobytes()
