@@ -10,8 +10,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "stacked"
 ORDER = [
-    *("errors", "files", "settings", "activations", "losses", "outputs", "devices", "randomness", "corruption"),
-    *("dense", "gradients", "model", "hdf5", "rows", "idx", "datasets", "examples", "batches"),
+    *("errors", "files", "paths", "strict_json", "settings", "activations", "losses", "outputs"),
+    *("devices", "randomness", "corruption", "dense", "gradients", "model"),
+    *("hdf5", "hdf5_links", "hdf5_checks", "hdf5_rows", "rows", "hdf5_tables"),
+    *("idx", "datasets", "examples", "batches"),
     *("schedules", "optimizers", "training_config", "callbacks", "progress", "training"),
     *("autoencoders.base", "autoencoders.dense", "autoencoders.plain", "autoencoders.denoising"),
     *("autoencoders.contractive", "autoencoders.sparsity", "autoencoders.revival", "autoencoders.sparse"),
@@ -23,7 +25,7 @@ ORDER = [
     *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter", "plots"),
 ]
 ONLY_IN = {
-    "h5py": {"hdf5"},
+    "h5py": {"hdf5", "hdf5_links", "hdf5_checks", "hdf5_rows", "hdf5_tables"},
     "matplotlib": {"plots.page", "plots.distributions"},
     "rich": {"progress"},
     "joblib": {"campaign"},
