@@ -18,7 +18,9 @@ import numpy as np
 
 from stacked import hdf5
 from stacked.errors import StackedError, StackedWarning, mismatch
+from stacked.paths import open_plain
 from stacked.rows import Array, blocks
+from stacked.strict_json import parse_json
 
 FORMAT = 1
 _MAGIC = b"stacked code cache\n"
@@ -126,7 +128,7 @@ def read_entry(path: Path, codes: Codes) -> Array:
         values, sha256 = _mapped(path, codes)
     except FileNotFoundError:
         raise
-    except (OSError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, KeyError, TypeError) as error:
         raise ValueError(str(error)) from error
     if _sha256(values) != sha256:
         raise ValueError("its values do not match their checksum")
@@ -135,12 +137,14 @@ def read_entry(path: Path, codes: Codes) -> Array:
 
 def _mapped(path: Path, codes: Codes) -> "tuple[np.memmap[Any, Any], str]":
     """The values of an entry whose header is in order, and what their checksum should be."""
-    with path.open("rb") as file:
-        head = json.loads(file.read(_USER_BLOCK)[len(_MAGIC) :])
+    with open_plain(path) as file:
+        head = parse_json(file.read(_USER_BLOCK)[len(_MAGIC) :])
         if head["format"] != FORMAT:
             raise ValueError(f"its format is {head['format']!r}, not {FORMAT}")
         if {**head, **_described(codes)} != head:
             raise ValueError("its header describes other codes")
+        if type(head["offset"]) is not int or head["offset"] < _USER_BLOCK:
+            raise ValueError(f"its values cannot begin at {head['offset']!r}")
         if os.fstat(file.fileno()).st_size < head["offset"] + codes.n_bytes:
             raise ValueError("it is truncated")
         return np.memmap(path, codes.dtype, "c", head["offset"], codes.shape), str(head["sha256"])

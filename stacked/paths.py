@@ -49,7 +49,7 @@ def read_plain(path: Path, most: int) -> bytes:
         size = os.fstat(file.fileno()).st_size
         if size > most:
             raise OSError(errno.EFBIG, f"It has {size} bytes, more than the {most} it can need")
-        return file.read(most)
+        return file.read(size)
 
 
 def _open_at_once(path: str, flags: int) -> int:

@@ -12,20 +12,20 @@ PACKAGE = ROOT / "stacked"
 ORDER = [
     *("errors", "files", "paths", "strict_json", "settings", "activations", "losses", "outputs"),
     *("devices", "randomness", "corruption", "dense", "gradients", "model"),
-    *("hdf5", "hdf5_links", "hdf5_checks", "hdf5_rows", "rows", "hdf5_tables"),
+    *("hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "rows", "hdf5_tables"),
     *("idx", "datasets", "examples", "batches"),
     *("schedules", "optimizers", "training_config", "callbacks", "progress", "training"),
     *("autoencoders.base", "autoencoders.dense", "autoencoders.plain", "autoencoders.denoising"),
     *("autoencoders.contractive", "autoencoders.sparsity", "autoencoders.revival", "autoencoders.sparse"),
     *("autoencoders.variational", "autoencoders"),
     *("cache_entry", "cache", "codes", "stack_checks", "unrolled", "stack"),
-    *("network", "classifier_settings", "classifier", "model_files", "checkpoint"),
+    *("network", "classifier_settings", "classifier", "descriptions", "model_files", "checkpoint"),
     *("joined_rows", "neighbours", "index_files", "retrieval"),
     *("trial", "run_folder", "campaign", "comparison", "statistics", "error_table", "measures"),
     *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter", "plots"),
 ]
 ONLY_IN = {
-    "h5py": {"hdf5", "hdf5_links", "hdf5_checks", "hdf5_rows", "hdf5_tables"},
+    "h5py": {"hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "hdf5_tables"},
     "matplotlib": {"plots.page", "plots.distributions"},
     "rich": {"progress"},
     "joblib": {"campaign"},

@@ -1,6 +1,7 @@
 """HDF5 files from others: no link, no storage and no size leads where the file itself does not."""
 
 import os
+import zlib
 
 import h5py
 import numpy as np
@@ -174,7 +175,7 @@ def test_a_virtual_source_reached_by_a_link_to_another_file_is_refused(path):
 @pytest.mark.parametrize("source", ["/virtual", "/group/%%b"])
 def test_virtual_sources_without_end_are_refused(path, source):
     change(path, lambda file: virtual(file, ".", source))
-    refused(path, "virtual", "expected a dataset whose values lie in its own file")
+    refused(path, "virtual", "expected a dataset whose values lie in its own file, received .*virtual one")
 
 
 # Sizes
@@ -216,6 +217,49 @@ def test_a_chunk_too_large_to_be_unpacked_is_refused(path):
     chunk = (2**20, 300)
     change(path, lambda f: f.create_dataset("x", (2, 300), "f4", chunks=chunk, maxshape=(None, 300)))
     refused(path, "x", "expected at most 1,073,741,824 bytes in one chunk, received 1,258,291,200 bytes")
+
+
+def unpacked_to(file, size, chunk=(256, 1024), name="x", **options):
+    """A dataset of one deflated chunk that unpacks to so many zeros, whatever it should."""
+    made = file.create_dataset(name, chunk, "f4", chunks=chunk, compression="gzip", **options)
+    pack = zlib.compressobj(9)
+    packed = b"".join(pack.compress(bytes(2**20)) for _ in range(size >> 20)) + pack.flush()
+    made.id.write_direct_chunk((0, 0), packed)
+    return made
+
+
+def test_a_chunk_that_unpacks_to_more_than_it_should_is_refused_before_it_does(path):
+    change(path, lambda file: unpacked_to(file, 2**31))
+    refused(path, "x", r"expected chunks of 1,048,576 bytes, received one of more at \(0, 0\); if you trust")
+
+
+def test_a_chunk_behind_a_virtual_dataset_is_checked_too(path):
+    def make(file):
+        unpacked_to(file, 2**31, name="bomb")
+        layout = h5py.VirtualLayout((256, 1024), "f4")
+        layout[:] = h5py.VirtualSource(".", "bomb", (256, 1024), "f4")
+        file.create_virtual_dataset("virtual", layout)
+
+    change(path, make)
+    refused(path, "virtual", "expected chunks of 1,048,576 bytes")
+
+
+def test_a_large_chunk_that_unpacks_to_its_size_is_read(path):
+    x = np.random.default_rng(0).random((512, 1024), dtype=np.float32)
+    change(path, lambda f: f.create_dataset("x", data=x, chunks=x.shape, compression="gzip", shuffle=True))
+    assert np.array_equal(load_hdf5(path, "x"), x)
+
+
+def test_chunks_that_are_packed_twice_are_refused(path):
+    def make(file):
+        layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        layout.set_chunk((4, 7))
+        layout.set_deflate(9)
+        layout.set_deflate(9)
+        h5py.h5d.create(file.id, b"x", h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple(X.shape), layout)
+
+    change(path, make)
+    refused(path, "x", r"expected chunks that are packed once, received the filters \[1, 1\]")
 
 
 def test_what_the_caller_vouches_for_is_taken_at_its_word(path):
