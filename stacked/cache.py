@@ -12,6 +12,7 @@ import numpy as np
 
 from stacked.cache_entry import Codes, Compute, check_space, is_entry, map_entry, open_entry, write_entry
 from stacked.errors import check_count
+from stacked.paths import named_path
 from stacked.rows import Array
 
 _STALE_SECONDS = 24 * 3600
@@ -36,7 +37,7 @@ class CodeCache:
 
     def __init__(self, folder: str | os.PathLike[str], max_bytes: int = 2**29) -> None:
         check_count("max_bytes", max_bytes)
-        self.folder, self.max_bytes = Path(folder), max_bytes
+        self.folder, self.max_bytes = named_path(folder, "cache folder"), max_bytes
         self.computed = self.reused = 0
 
     def get(self, codes: Codes, compute: Compute) -> Array:

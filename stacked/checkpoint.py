@@ -69,12 +69,13 @@ def load_stack(
         When the folder holds no stack, or one that is damaged or of another version.
     """
     place = device_named(device)
+    kept = cache if cache is None or isinstance(cache, CodeCache) else CodeCache(cache)
     path = named_path(folder, "folder")
     description = read_model(path, "stack", _STACK_FIELDS)
     with _whole(folder):
         layers, training = (_settings(description, field) for field in ("layers", "training"))
         check_count("n_inputs", description["n_inputs"])
-        common = {"seed": _seed(description), "dtype": description["dtype"], "device": place, "cache": cache}
+        common = {"seed": _seed(description), "dtype": description["dtype"], "device": place, "cache": kept}
         stack = StackedAutoencoder(layers, training, **common)
         with torch.device("meta"):  # shapes without the memory, for the settings may promise anything
             expected = stack.bare_layers(description["n_inputs"])

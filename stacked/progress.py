@@ -67,6 +67,8 @@ def training_display(wanted: bool | None) -> Iterator[Display]:
 
     `wanted` asks for it or forbids it; by default it is shown when standard error is a terminal.
     """
+    if wanted is not None:
+        check_flag("progress", wanted)
     if not (sys.stderr.isatty() if wanted is None else wanted):
         yield Display()
         return
