@@ -35,6 +35,7 @@ from stacked import (
     FeedforwardClassifier,
     LabelledImages,
     Masking,
+    RunDirectory,
     StackedAutoencoder,
     TrainingConfig,
 )
@@ -89,22 +90,22 @@ def plan(smoke: bool) -> Plan:
     return Plan((1, 3) if smoke else (1, 2, 4, 6, 8), layer, network)
 
 
-def compute(data: LabelledImages, plan: Plan, device: str, arm: str, seed: int) -> Outcome:
+def compute(data: LabelledImages, plan: Plan, device: str, arm: str, seed: int, scratch: Path) -> Outcome:
     """Train one network and test it."""
     net = plan.nets[arm]
     trained = dense_network if net.start in ("random", PRETRAINED) else modern_network
-    return Outcome({"error_rate": trained(net, data, plan, device, seed)})
+    return Outcome({"error_rate": trained(net, data, plan, device, seed, scratch)})
 
 
-def dense_network(net: Net, data: LabelledImages, plan: Plan, device: str, seed: int) -> float:
+def dense_network(net: Net, data: LabelledImages, plan: Plan, device: str, seed: int, scratch: Path) -> float:
     """The test error of a plain network, from random or from pretrained weights."""
     sizes = (data.x_train.shape[1], *[WIDTH] * net.depth, 10)
     settings = ClassifierSettings(sizes, (net.activation,) * net.depth)
     classifier = FeedforwardClassifier(settings, seed=seed, device=device)
     if net.start == PRETRAINED:
         stack = StackedAutoencoder(layers(net), plan.layer, seed=seed, device=device)
-        classifier.transfer(stack.fit(data.x_train, progress=False))
-    classifier.fit(data.x_train, data.y_train, plan.network, progress=False)
+        classifier.transfer(stack.fit(data.x_train, progress=False, run=scratch / "layers"))
+    classifier.fit(data.x_train, data.y_train, plan.network, progress=False, run=scratch / "network")
     return classifier.error_rate(data.x_test, data.y_test)
 
 
@@ -115,14 +116,16 @@ def layers(net: Net) -> list[Denoising]:
     return [Denoising(WIDTH, output="sigmoid" if k == 0 else above, **common) for k in range(net.depth)]
 
 
-def modern_network(net: Net, data: LabelledImages, plan: Plan, device: str, seed: int) -> float:
+def modern_network(net: Net, data: LabelledImages, plan: Plan, device: str, seed: int, scratch: Path) -> float:
     """The test error of a network with batch normalisation or residual connections, from random weights."""
     place, randomness = torch.device(device), Seeded(seed)
     parts = {"batch_norm": "batch norm" in net.start, "residual": "residual" in net.start}
     model = DeepNetwork((data.x_train.shape[1], WIDTH, 10), net.depth, net.activation, **parts).to(place)
     model.draw(randomness.stream("fine-tuning", "weights"))
     streams = Streams.of(randomness, "fine-tuning", device=place)
-    Training(model, plan.network, streams, name=net.name).fit(Examples.all_of(data.x_train, data.y_train))
+    training = Training(model, plan.network, streams, name=net.name)
+    with RunDirectory(scratch).opened({"network": net.name, "seed": seed}) as trainings:
+        trainings.train("network", training, Examples.all_of(data.x_train, data.y_train))
     test = Batches(Examples.all_of(data.x_test, data.y_test), BLOCK, torch.float32, place)
     return measure(model, test)["validation_error_rate"]
 

@@ -62,16 +62,17 @@ def training(smoke: bool) -> TrainingConfig:
     return TrainingConfig(epochs=1 if smoke else 8, batch_size=100, optimizer=Adam(0.001), schedule=CosineDecay())
 
 
-def compute(data: LabelledImages, config: TrainingConfig, device: str, arm: str, seed: int) -> Outcome:
+def compute(data: LabelledImages, config: TrainingConfig, device: str, arm: str, seed: int, scratch: Path) -> Outcome:
     """Pretrain, measure the features, fine-tune and test."""
     data, validation = split(data)
     settings = ClassifierSettings((data.x_train.shape[1], WIDTH, 10))
     classifier = FeedforwardClassifier(settings, seed=seed, device=device)
     if (layer := ARMS[arm]) is not None:
         stack = StackedAutoencoder([layer], config, seed=seed, device=device)
-        classifier.transfer(stack.fit(data.x_train, progress=False))
+        classifier.transfer(stack.fit(data.x_train, progress=False, run=scratch / "layers"))
     features, arrays = measured(classifier, data.x_test[:: -(-len(data.x_test) // N_MEASURED)])
-    classifier.fit(data.x_train[:N_LABELLED], data.y_train[:N_LABELLED], config, progress=False)
+    labelled = data.x_train[:N_LABELLED], data.y_train[:N_LABELLED]
+    classifier.fit(*labelled, config, progress=False, run=scratch / "classifier")
     figures = {
         **features,
         "validation_error": classifier.error_rate(*validation),

@@ -53,9 +53,9 @@ from stacked import (
 from stacked.comparison import Arm, Recipe, Run, finished_runs
 from stacked.error_table import tabulate
 from stacked.plots import error_distributions, filter_tiles
-from stacked.run_folder import RunFolder
 from stacked.settings import to_json
 from stacked.statistics import same_distribution
+from stacked.trial_folder import TrialFolder
 
 ARMS = (
     Arm("plain", (Plain(100, random_bias=True),) * 2),
@@ -82,7 +82,7 @@ def run(out: Path, *, seeds: int, jobs: int, epochs: int, smoke: bool, device: s
         "recipe": to_json(recipe(epochs, device)),
         "data": fingerprints(data),
     }
-    folder = RunFolder(out, settings)
+    folder = TrialFolder(out, settings)
     megabytes = jobs * StackedAutoencoder(ARMS[0].layers).disk_bytes(len(data.x_train)) / 1e6
     console.print(
         f"{len(ARMS)} arms x {seeds} seeds, {len(data.x_train):,} rows, {epochs} epoch(s) a phase, {jobs} jobs.\n"
@@ -166,7 +166,7 @@ def _toolbox(epochs: int, smoke: bool, arms: dict[str, Any]) -> dict[str, Any]:
     return compared
 
 
-def _draw(out: Path, results: dict[str, Any], folder: RunFolder) -> None:
+def _draw(out: Path, results: dict[str, Any], folder: TrialFolder) -> None:
     rates = {arm: [rate for rate in results["arms"][arm]["error_rate"] if rate is not None] for arm in NAMES}
     reference = {arm: compared["error_rate"] for arm, compared in results["summary"]["toolbox"].items()}
     epochs = results["settings"]["epochs"]

@@ -42,11 +42,11 @@ def training(smoke: bool) -> TrainingConfig:
     return TrainingConfig(epochs=1 if smoke else 15, batch_size=20, optimizer=SGD(0.1))
 
 
-def compute(data: LabelledImages, config: TrainingConfig, device: str, arm: str, seed: int) -> Outcome:
+def compute(data: LabelledImages, config: TrainingConfig, device: str, arm: str, seed: int, scratch: Path) -> Outcome:
     """Train one layer on all but the last sixth of the training images, and measure its filters."""
     data, (x_validation, _) = split(data)
     stack = StackedAutoencoder([ARMS[arm]], config, seed=seed, device=device)
-    stack.fit(data.x_train, validation=x_validation, progress=False)
+    stack.fit(data.x_train, validation=x_validation, progress=False, run=scratch)
     history = stack.histories[0]
     filters = stack.encoder_layers[0].weight.detach().cpu().numpy()
     lit = (np.asarray(data.x_train) > 0).mean(axis=0) >= LIT

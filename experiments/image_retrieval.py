@@ -109,25 +109,32 @@ def layers(codes: Codes) -> list[Plain | Denoising]:
     return [*below, Plain(codes.n_codes, activation="linear", **top)]
 
 
-def trained(codes: Codes, data: LabelledImages, plan: Plan, device: str, seed: int) -> StackedAutoencoder:
+def trained(
+    codes: Codes, data: LabelledImages, plan: Plan, device: str, seed: int, scratch: Path
+) -> StackedAutoencoder:
     """The stack, trained layer by layer, and as a whole where that is asked for."""
     stack = StackedAutoencoder(layers(codes), plan.layer, seed=seed, device=device)
     if codes.tuning == "from random":
-        return stack.draw(data.x_train.shape[1]).fine_tune(data.x_train, plan.random, progress=False)
-    stack.fit(data.x_train, progress=False)
-    return stack.fine_tune(data.x_train, plan.whole, progress=False) if codes.tuning == "unrolled" else stack
+        stack.draw(data.x_train.shape[1])
+        return stack.fine_tune(data.x_train, plan.random, progress=False, run=scratch / "whole")
+    stack.fit(data.x_train, progress=False, run=scratch / "layers")
+    if codes.tuning == "unrolled":
+        stack.fine_tune(data.x_train, plan.whole, progress=False, run=scratch / "whole")
+    return stack
 
 
-def finder(codes: Codes, data: LabelledImages, plan: Plan, device: str, seed: int) -> tuple[Find, CodeIndex | None]:
+def finder(
+    codes: Codes, data: LabelledImages, plan: Plan, device: str, seed: int, scratch: Path
+) -> tuple[Find, CodeIndex | None]:
     """What finds the nearest library images of images; and the index, where there is one."""
     if codes.components:
         return by_components(codes.components, data.x_train), None
     if not codes.n_codes:
         return functools.partial(nearest_rows, data.x_train), None
-    stack = trained(codes, data, plan, device, seed)
+    stack = trained(codes, data, plan, device, seed, scratch)
     if codes.tuning == "with labels":
         classifier = FeedforwardClassifier.from_stack(stack, 10, seed=seed)
-        classifier.fit(data.x_train, data.y_train, plan.whole, progress=False)
+        classifier.fit(data.x_train, data.y_train, plan.whole, progress=False, run=scratch / "classifier")
         library = classifier.hidden(data.x_train)
         return lambda x, k: nearest_rows(library, classifier.hidden(x), k), None
     index = CodeIndex(stack).add(data.x_train)
@@ -143,9 +150,9 @@ def by_components(n: int, library: Array) -> Find:
     return lambda x, k: nearest_rows(projected, components.transform(x), k)
 
 
-def compute(data: LabelledImages, plan: Plan, device: str, arm: str, seed: int) -> Outcome:
+def compute(data: LabelledImages, plan: Plan, device: str, arm: str, seed: int, scratch: Path) -> Outcome:
     """Search the library for every query."""
-    find, index = finder(ARMS[arm], data, plan, device, seed)
+    find, index = finder(ARMS[arm], data, plan, device, seed, scratch)
     queries, labels = np.asarray(data.x_test)[::STRIDE], data.y_test[::STRIDE]
     began = time.perf_counter()
     numbers = find(queries, plan.length).numbers

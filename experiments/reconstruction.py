@@ -29,10 +29,10 @@ def training(smoke: bool) -> TrainingConfig:
     return TrainingConfig(epochs=3 if smoke else 50, batch_size=256, optimizer=Adam(0.001))
 
 
-def compute(data: LabelledImages, config: TrainingConfig, device: str, arm: str, seed: int) -> Outcome:
+def compute(data: LabelledImages, config: TrainingConfig, device: str, arm: str, seed: int, scratch: Path) -> Outcome:
     """Train on the training images and reconstruct the test images."""
     stack = StackedAutoencoder([LAYER], config, seed=seed, device=device)
-    stack.fit(data.x_train, validation=data.x_test, progress=False)
+    stack.fit(data.x_train, validation=data.x_test, progress=False, run=scratch)
     losses = stack.histories[0]["validation_loss"]
     rebuilt = stack.reconstruct(data.x_test)
     figures = {

@@ -78,9 +78,10 @@ def training(smoke: bool) -> TrainingConfig:
     return TrainingConfig(epochs=2 if smoke else 50, batch_size=200 if smoke else 1024, optimizer=Adam(0.001))
 
 
-def compute(data: LabelledImages, config: TrainingConfig, device: str, arm: str, seed: int) -> Outcome:
+def compute(data: LabelledImages, config: TrainingConfig, device: str, arm: str, seed: int, scratch: Path) -> Outcome:
     """Train one layer and measure the codes of the test images."""
-    stack = StackedAutoencoder([ARMS[arm]], config, seed=seed, device=device).fit(data.x_train, progress=False)
+    stack = StackedAutoencoder([ARMS[arm]], config, seed=seed, device=device)
+    stack.fit(data.x_train, progress=False, run=scratch)
     x_test = np.asarray(data.x_test)
     codes = stack.encode(x_test)
     figures = {

@@ -53,15 +53,17 @@ def trainings(smoke: bool) -> dict[str, TrainingConfig]:
     }
 
 
-def compute(data: LabelledImages, configs: dict[str, TrainingConfig], device: str, arm: str, seed: int) -> Outcome:
+def compute(
+    data: LabelledImages, configs: dict[str, TrainingConfig], device: str, arm: str, seed: int, scratch: Path
+) -> Outcome:
     """Pretrain two layers, train the output layer alone, then all layers."""
     stack = StackedAutoencoder([LAYER] * 2, [configs[phase] for phase in PHASES[:2]], seed=seed, device=device)
-    stack.fit(data.x_train, progress=False)
+    stack.fit(data.x_train, progress=False, run=scratch / "layers")
     classifier = FeedforwardClassifier(CLASSIFIER, seed=seed, device=device).transfer(stack, freeze=True)
-    classifier.fit(data.x_train, data.y_train, configs["softmax"], progress=False)
+    classifier.fit(data.x_train, data.y_train, configs["softmax"], progress=False, run=scratch / "softmax")
     before = classifier.error_rate(data.x_test, data.y_test)
     classifier.n_frozen = 0
-    classifier.fit(data.x_train, data.y_train, configs["fine-tuning"], progress=False)
+    classifier.fit(data.x_train, data.y_train, configs["fine-tuning"], progress=False, run=scratch / "fine-tuning")
     after = classifier.error_rate(data.x_test, data.y_test)
     x_test = torch.from_numpy(np.asarray(data.x_test))
     figures = {

@@ -47,6 +47,14 @@ class MatlabRandomness(Randomness, Stream):
     def keep_mask(self, like: Tensor, drop: float) -> Tensor:
         return self.rand(*like.shape).gt(drop).to(like)
 
+    def state(self) -> Tensor:
+        _, words, position, *_ = self._generator.get_state()
+        return torch.tensor([*words.tolist(), position])
+
+    def restore(self, state: Tensor) -> None:
+        *words, position = state.tolist()
+        self._generator.set_state(("MT19937", np.array(words, np.uint32), position))
+
 
 def replayed_wrong(masking: float, recipe: Recipe, data: LabelledImages) -> int:
     """How many test rows are wrong when the published run with this masking is replayed."""

@@ -18,10 +18,10 @@ from stacked import LabelledImages
 from stacked.campaign import finished_trials
 from stacked.plots import Line
 from stacked.rows import Array
-from stacked.run_folder import RunFolder
 from stacked.settings import to_json
 from stacked.statistics import summarise
 from stacked.trial import Compute, Trial
+from stacked.trial_folder import TrialFolder
 
 Column = str | tuple[str, str]
 """A heading, or a heading and the format of its numbers, such as `".2%"`."""
@@ -38,7 +38,7 @@ class Results:
     settings: dict[str, Any]
     figures: dict[str, dict[int, dict[str, Any]]]
     failures: dict[str, dict[int, str]]
-    folder: RunFolder
+    folder: TrialFolder
 
     @property
     def arrays(self) -> dict[str, dict[str, Array]]:
@@ -113,7 +113,7 @@ def run_trials(
     """
     flags = {"versions": versions_that_matter(), "smoke": smoke, "device": device}
     fixed = {**flags, "data": fingerprints(data), **to_json(settings)}
-    folder = RunFolder(out, fixed)
+    folder = TrialFolder(out, fixed)
     console.print(f"{len(arms)} arms x {seeds} seeds, {jobs} jobs.", highlight=False)
     finished = finished_trials(compute, arms, range(seeds), folder, jobs, threads)
     trials = sorted(with_progress(finished, seeds * len(arms), _described), key=lambda trial: trial.seed)

@@ -90,7 +90,7 @@ class Embedding:
         self.encode, self.decode = encode, decode
 
 
-def trained(arm: str, x: Array, plan: Plan, device: str, seed: int) -> Embedding:
+def trained(arm: str, x: Array, plan: Plan, device: str, seed: int, scratch: Path) -> Embedding:
     """The embedding of an arm."""
     if arm in COMPONENTS:
         from sklearn.decomposition import PCA  # noqa: PLC0415 - slow to import
@@ -100,20 +100,20 @@ def trained(arm: str, x: Array, plan: Plan, device: str, seed: int) -> Embedding
     each = plan.layer if len(STACKS[arm]) > 1 else plan.shallow
     stack = StackedAutoencoder(STACKS[arm], each, seed=seed, device=device)
     if arm.endswith("from random"):
-        stack.draw(x.shape[1]).fine_tune(x, plan.random, progress=False)
+        stack.draw(x.shape[1]).fine_tune(x, plan.random, progress=False, run=scratch / "whole")
     else:
-        stack.fit(x, progress=False)
+        stack.fit(x, progress=False, run=scratch / "layers")
     if arm.endswith("unrolled"):
-        stack.fine_tune(x, plan.unrolled, progress=False)
+        stack.fine_tune(x, plan.unrolled, progress=False, run=scratch / "whole")
     return Embedding(stack.encode, stack.decode)
 
 
-def compute(data: LabelledImages, plan: Plan, device: str, arm: str, seed: int) -> Outcome:
+def compute(data: LabelledImages, plan: Plan, device: str, arm: str, seed: int, scratch: Path) -> Outcome:
     """Learn an embedding of the training images and take its measure on the test images."""
     from sklearn.manifold import trustworthiness  # noqa: PLC0415 - slow to import
 
     x, x_test = np.asarray(data.x_train), np.asarray(data.x_test)
-    embedding = trained(arm, x, plan, device, seed)
+    embedding = trained(arm, x, plan, device, seed, scratch)
     codes = embedding.encode(x_test)
     rebuilt = np.asarray(embedding.decode(codes), np.float32)
     shown = slice(None, None, STRIDE)

@@ -54,10 +54,11 @@ def binarised(data: LabelledImages) -> LabelledImages:
 
 
 def compute(
-    data: LabelledImages, config: TrainingConfig, n_samples: int, device: str, arm: str, seed: int
+    data: LabelledImages, config: TrainingConfig, n_samples: int, device: str, arm: str, seed: int, scratch: Path
 ) -> Outcome:
     """Train one layer and take its measure on the test images."""
-    stack = StackedAutoencoder([ARMS[arm]], config, seed=seed, device=device).fit(data.x_train, progress=False)
+    stack = StackedAutoencoder([ARMS[arm]], config, seed=seed, device=device)
+    stack.fit(data.x_train, progress=False, run=scratch)
     layer, x = stack.layers[0], data.x_test
     rebuilt = stack.reconstruct(x)
     figures = {

@@ -25,6 +25,7 @@ from stacked.hdf5_tables import load_hdf5
 from stacked.neighbours import Neighbours, nearest
 from stacked.optimizers import LBFGS, SGD, Adam
 from stacked.retrieval import CodeIndex, load_index
+from stacked.run_directory import RunDirectory
 from stacked.schedules import CosineDecay, ExponentialDecay
 from stacked.stack import StackedAutoencoder
 from stacked.training_config import TrainingConfig
@@ -54,6 +55,7 @@ __all__ = [
     "Masking",
     "Neighbours",
     "Plain",
+    "RunDirectory",
     "SaltAndPepper",
     "Sparse",
     "StackedAutoencoder",

@@ -6,6 +6,7 @@ many as fill a mixing buffer, and the buffer is shuffled. When everything fits i
 same minibatches.
 """
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -47,18 +48,30 @@ class Batches:
         if self._table is not None:
             self._room = self._table.new_empty(min(size, len(self._numbers)), self._table.shape[1])
 
-    def shuffled(self, stream: Stream) -> Iterator[Minibatch]:
-        """One epoch in random order."""
+    def shuffled(self, stream: Stream, skip: int = 0) -> Iterator[Minibatch]:
+        """One epoch in random order, without its first `skip` rows, a whole number of minibatches."""
         if self._table is not None:
-            return self._one_by_one(self._numbers[stream.permutation(len(self._numbers))])
-        return self._mixed(stream)
+            return self._one_by_one(self._numbers[stream.permutation(len(self._numbers))], skip)
+        return itertools.islice(self._mixed(stream), -(-skip // self.size), None)
+
+    def first(self, n_rows: int, stream: Stream) -> Minibatch:
+        """The first rows of an epoch in the order that the stream gives next; the stream stays as it is."""
+        before, taken, n = stream.state(), [], 0
+        for x, labels in self.shuffled(stream):
+            taken.append((x.clone(), labels))
+            n += len(x)
+            if n >= n_rows:
+                break
+        stream.restore(before)
+        rows, classes = zip(*taken, strict=True)
+        return torch.cat(rows)[:n_rows], None if classes[0] is None else torch.cat(classes)[:n_rows]
 
     def in_order(self) -> Iterator[Minibatch]:
         """One epoch as the rows stand."""
         return self._one_by_one(self._numbers)
 
-    def _one_by_one(self, numbers: Tensor) -> Iterator[Minibatch]:
-        for start in range(0, len(numbers), self.size):
+    def _one_by_one(self, numbers: Tensor, skip: int = 0) -> Iterator[Minibatch]:
+        for start in range(skip, len(numbers), self.size):
             some = numbers[start : start + self.size]
             yield self._placed(self._read(some), some)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import tempfile
 import time
 import uuid
@@ -104,6 +105,22 @@ def temporary_cache() -> Iterator[CodeCache]:
     """A cache in the system's folder for temporary files that is gone at the end."""
     with tempfile.TemporaryDirectory(prefix="stacked-", ignore_cleanup_errors=True) as folder:
         yield CodeCache(folder, max_bytes=2**63)
+
+
+@contextlib.contextmanager
+def cache_for_run(own: CodeCache | None, folder: Path | None) -> Iterator[CodeCache]:
+    """The user's own cache; without one, a cache that is gone at the end.
+
+    In a folder of the run's it is gone when all went well, and stays for the next attempt otherwise.
+    """
+    if own is not None:
+        yield own
+    elif folder is None:
+        with temporary_cache() as cache:
+            yield cache
+    else:
+        yield CodeCache(folder, max_bytes=2**63)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unnamed(codes: Codes, compute: Compute) -> Array:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from stacked.errors import check_count, mismatch
+from stacked.state_files import State
 
 if TYPE_CHECKING:
     from stacked.training import Training
@@ -33,6 +34,16 @@ class Callback:
 
     def on_end(self, training: Training) -> None:
         """After the last epoch."""
+
+    def state(self) -> State:
+        """What it must know to go on in a training that was interrupted; nothing, unless it says otherwise.
+
+        Tensors, numbers, text, None, and lists and mappings of these.
+        """
+        return {}
+
+    def restore(self, state: State) -> None:
+        """Go on from what `state` gave, in a training that is taken up again; called after `on_start`."""
 
 
 class History(Callback):
@@ -96,3 +107,9 @@ class EarlyStopping(Callback):
     def on_end(self, training: Training) -> None:
         if self._best_weights:
             training.model.load_state_dict(self._best_weights)
+
+    def state(self) -> State:
+        return {"best": self.best, "waited": self._waited, "best_weights": self._best_weights}
+
+    def restore(self, state: State) -> None:
+        self.best, self._waited, self._best_weights = state["best"], state["waited"], state["best_weights"]

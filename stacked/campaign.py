@@ -1,25 +1,26 @@
 """All trials of an experiment: those kept from before, the rest spread over the cores."""
 
 from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 
-from stacked.run_folder import RunFolder
 from stacked.trial import Compute, Outcome, Trial, run_trial
+from stacked.trial_folder import TrialFolder
 
 
 def finished_trials(
-    compute: Compute, arms: Collection[str], seeds: Sequence[int], folder: RunFolder, jobs: int, threads: int = 1
+    compute: Compute, arms: Collection[str], seeds: Sequence[int], folder: TrialFolder, jobs: int, threads: int = 1
 ) -> Iterator[Trial]:
     """Every trial of every arm and seed, as it is finished; trials that the folder holds come first.
 
     Parameters
     ----------
     compute : callable
-        Makes the outcome of an arm and a seed.
+        Makes the outcome of an arm and a seed. A trial that was interrupted is given the same scratch folder again.
     arms : collection of str
         Their names.
     seeds : sequence of int
         One trial of each arm for each. The arrays of the first are kept.
-    folder : RunFolder
+    folder : TrialFolder
         Where finished trials are kept.
     jobs : int
         Processes; one means this one. Under `joblib.parallel_config` they may be those of a cluster.
@@ -32,11 +33,11 @@ def finished_trials(
     kept = {(arm, seed): folder.load(arm, seed) for arm, seed in wanted}
     yield from (trial for trial in kept.values() if trial is not None)
     missing = [trial for trial in wanted if kept[trial] is None]
-    tasks = (delayed(_named_outcome)(compute, arm, seed, threads) for arm, seed in missing)
+    tasks = (delayed(_named_outcome)(compute, arm, seed, folder.scratch(arm, seed), threads) for arm, seed in missing)
     for arm, seed, outcome in Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks):
         yield folder.store(arm, seed, outcome, arrays=seed == seeds[0])
 
 
-def _named_outcome(compute: Compute, arm: str, seed: int, threads: int) -> tuple[str, int, Outcome]:
+def _named_outcome(compute: Compute, arm: str, seed: int, scratch: Path, threads: int) -> tuple[str, int, Outcome]:
     """The outcome with its name, for outcomes come in any order."""
-    return arm, seed, run_trial(compute, arm, seed, threads)
+    return arm, seed, run_trial(compute, arm, seed, scratch, threads)

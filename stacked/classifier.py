@@ -1,5 +1,6 @@
 """The feedforward classifier: transfer the encoders of a stack, add an output layer, fine-tune with labels."""
 
+import os
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -18,8 +19,10 @@ from stacked.network import Network
 from stacked.outputs import class_output
 from stacked.progress import training_display
 from stacked.randomness import Randomness, randomness_of
-from stacked.rows import Array, Rows, as_rows, map_rows, value_range
+from stacked.rows import Array, Rows, as_rows, fingerprint, map_rows, value_range
+from stacked.run_directory import Details, RunDirectory, opened_run
 from stacked.stack import StackedAutoencoder
+from stacked.state_files import fingerprint_of
 from stacked.training import Streams, Training, restored_unless_finished
 from stacked.training_config import TrainingConfig, check_plan
 
@@ -119,7 +122,7 @@ class FeedforwardClassifier:
         self.n_frozen = len(theirs) if freeze else 0
         return self
 
-    def fit(
+    def fit(  # noqa: PLR0913 - all but rows and labels are keywords in use
         self,
         x: Any,
         labels: Any,
@@ -128,6 +131,7 @@ class FeedforwardClassifier:
         validation: tuple[Any, Any] | None = None,
         callbacks: Sequence[Callback] = (),
         progress: bool | None = None,
+        run: RunDirectory | str | os.PathLike[str] | None = None,
     ) -> "FeedforwardClassifier":
         """Fine-tune on labelled rows.
 
@@ -145,11 +149,15 @@ class FeedforwardClassifier:
             Told about every step and epoch.
         progress : bool, optional
             Whether to show progress; by default, when standard error is a terminal.
+        run : RunDirectory or path, optional
+            A folder for checkpoints. The same call of a classifier with the same weights goes on where an earlier one
+            was interrupted, and ends with the same bits as if nothing had happened.
 
         Raises
         ------
         StackedError
-            Before any work is done, when rows, labels and settings do not fit; later, when the loss is not finite.
+            Before any work is done, when rows, labels and settings do not fit or the folder holds another run; later,
+            when the loss is not finite. The classifier is then as it was.
         """
         training = TrainingConfig() if training is None else training
         check_callbacks(callbacks)
@@ -158,9 +166,13 @@ class FeedforwardClassifier:
         check_plan(head, training, len(tables[0].rows), validation is not None, "the classifier")
         streams = Streams.of(self.randomness, "fine-tuning", device=self.device)
         name = "classifier " + "-".join(map(str, self.settings.sizes))
-        with restored_unless_finished(head), training_display(progress) as display:
-            run = Training(head, training, streams, [display, *callbacks], name)
-            self.history = run.fit(*map(self._above_frozen, tables))
+        with (
+            restored_unless_finished(head),
+            opened_run(run, self, "classifier", lambda: self._details(training, tables)) as trainings,
+            training_display(progress) as display,
+        ):
+            fine_tuning = Training(head, training, streams, [display, *callbacks], name)
+            self.history = trainings.train("classifier", fine_tuning, *map(self._above_frozen, tables))
         return self
 
     def predict_proba(self, x: Any) -> Array:
@@ -221,6 +233,16 @@ class FeedforwardClassifier:
             return examples
         frozen = torch.nn.Sequential(*self.layers[: self.n_frozen])
         return examples._replace(rows=self._map(frozen, examples.rows, self.settings.sizes[self.n_frozen]))
+
+    def _details(self, training: TrainingConfig, tables: Sequence[Examples]) -> Details:
+        """What the outcome of a fit depends on, besides the settings of the classifier and the seed."""
+        return {
+            "rows": [fingerprint(examples.rows) for examples in tables],
+            "labels": [fingerprint(np.asarray(examples.labels)[:, None]) for examples in tables],
+            "training": training,
+            "n_frozen": self.n_frozen,
+            "weights": fingerprint_of(torch.nn.ModuleList(self.layers).state_dict()),
+        }
 
     def _map(self, function: Callable[[torch.Tensor], torch.Tensor], rows: Rows, width: int) -> Array:
         out = np.empty((len(rows), width), numpy_dtype(self.dtype))

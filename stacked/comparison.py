@@ -8,6 +8,7 @@ import functools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -18,10 +19,10 @@ from stacked.classifier_settings import ClassifierSettings
 from stacked.datasets import LabelledImages
 from stacked.devices import device_named, dtype_named
 from stacked.rows import Array
-from stacked.run_folder import RunFolder
 from stacked.stack import StackedAutoencoder
 from stacked.training_config import TrainingConfig
 from stacked.trial import Outcome
+from stacked.trial_folder import TrialFolder
 
 COLLAPSED_BELOW = 0.05
 """A run is called collapsed when some class's recall on the test rows is below this."""
@@ -90,7 +91,7 @@ class Run:
 
 
 def finished_runs(
-    arms: Sequence[Arm], recipe: Recipe, data: LabelledImages, seeds: Sequence[int], folder: RunFolder, jobs: int
+    arms: Sequence[Arm], recipe: Recipe, data: LabelledImages, seeds: Sequence[int], folder: TrialFolder, jobs: int
 ) -> Iterator[Run]:
     """Every run of every arm and seed, as it is finished, by `finished_trials`; each on one thread."""
     compute = functools.partial(run_arm, {arm.name: arm for arm in arms}, recipe, data)
@@ -98,15 +99,17 @@ def finished_runs(
         yield Run(trial.arm, trial.seed, failure=trial.failure, **trial.figures)
 
 
-def run_arm(arms: Mapping[str, Arm], recipe: Recipe, data: LabelledImages, name: str, seed: int) -> Outcome:
+def run_arm(
+    arms: Mapping[str, Arm], recipe: Recipe, data: LabelledImages, name: str, seed: int, scratch: Path
+) -> Outcome:
     """Pretrain, fine-tune and test the arm of this name with one seed.
 
     The arrays are the first-layer weights, shape `(n_units, n_inputs)`, `before` and `after` fine-tuning.
     """
     began = time.perf_counter()
-    classifier = _initialised(arms[name], recipe, data, seed)
+    classifier = _initialised(arms[name], recipe, data, seed, scratch)
     before = _first_weights(classifier)
-    classifier.fit(data.x_train, data.y_train, recipe.finetuning, progress=False)
+    classifier.fit(data.x_train, data.y_train, recipe.finetuning, progress=False, run=scratch / "classifier")
     seconds = time.perf_counter() - began
     predicted = classifier.predict(data.x_test)
     wrong = float(np.mean(predicted != data.y_test))
@@ -114,13 +117,13 @@ def run_arm(arms: Mapping[str, Arm], recipe: Recipe, data: LabelledImages, name:
     return Outcome(figures, {"before": before, "after": _first_weights(classifier)})
 
 
-def _initialised(arm: Arm, recipe: Recipe, data: LabelledImages, seed: int) -> FeedforwardClassifier:
+def _initialised(arm: Arm, recipe: Recipe, data: LabelledImages, seed: int, scratch: Path) -> FeedforwardClassifier:
     classifier = FeedforwardClassifier(recipe.classifier, seed=seed, dtype=recipe.dtype, device=recipe.device)
     if arm.layers:
         stack = StackedAutoencoder(
             arm.layers, recipe.pretraining, seed=seed, dtype=recipe.dtype, device=recipe.device
         )
-        classifier.transfer(stack.fit(data.x_train, progress=False))
+        classifier.transfer(stack.fit(data.x_train, progress=False, run=scratch / "layers"))
     return classifier
 
 

@@ -37,9 +37,7 @@ class LabelledImages(NamedTuple):
     y_test: NDArray[np.int64]
 
 
-def load_mnist(
-    folder: PathLike | None = None, *, dtype: str = "float32", compact: bool = False
-) -> LabelledImages:
+def load_mnist(folder: PathLike | None = None, *, dtype: str = "float32", compact: bool = False) -> LabelledImages:
     """The MNIST digits: 60,000 for training and 10,000 for testing, 784 pixels each.
 
     Parameters

@@ -78,7 +78,8 @@ def opened(x: Any, name: str) -> h5py.Dataset:
     with hdf5.blaming(name, _DAMAGED):
         if not dataset or dataset.shape is None or dataset.dtype is None:
             received = "an empty one" if dataset else "one whose file is closed"
-            raise mismatch(name, expected="an open HDF5 dataset", received=received, remedy="check the file")
+            remedy = "check the file, and keep it open as long as its rows are read"
+            raise mismatch(name, expected="an open HDF5 dataset with values", received=received, remedy=remedy)
     return dataset
 
 

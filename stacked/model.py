@@ -35,8 +35,8 @@ class Model(nn.Module, ABC):
     """Why each batch must be evaluated exactly once, which a line search does not do; empty where it need not."""
     selection_figure: str = "validation_loss"
     """The figure by which early stopping picks weights."""
-    sample_size: int = 0
-    """How many training rows `inspect` and `revive` are to be given after every epoch; 0 for neither."""
+    sample_size: int = 1000
+    """How many training rows `inspect`, `revive` and `symptoms` are to be given; none of these with 0."""
 
     @abstractmethod
     def prepare(self, x: Tensor, labels: Tensor | None, noise: Stream | None) -> Batch:
@@ -76,6 +76,10 @@ class Model(nn.Module, ABC):
 
     def revive(self, sample: Tensor, noise: Stream) -> None:
         """Called between epochs, to give dead units another life."""
+
+    def symptoms(self, sample: Tensor, labels: Tensor | None) -> list[str]:
+        """Signs that the training went wrong, each a clause, from a random sample of training rows."""
+        return []
 
     def release(self) -> None:
         """Drop what only training needs."""

@@ -18,6 +18,7 @@ from stacked.descriptions import check_fields, read_description, write_descripti
 from stacked.errors import StackedError, mismatch
 from stacked.files import write_atomically
 from stacked.paths import read_plain
+from stacked.state_files import check_tensors
 
 FORMAT = 2
 _HEADER_BYTES = 2**20
@@ -79,15 +80,3 @@ def _weights_name(folder: Path, name: object) -> str:
         expected, received = "the weights of the model under the name that save gives them", repr(name)[:80]
         raise mismatch(str(folder), expected=expected, received=received, remedy="save the model again")
     return name
-
-
-def check_tensors(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
-    """Raise unless names, shapes and dtypes are those expected."""
-    described = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in found.items()}
-    wanted = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in expected.items()}
-    for name in sorted(described.keys() | wanted.keys()):
-        if described.get(name) != wanted.get(name):
-            received = str(described.get(name, "nothing"))
-            remedy = "the file does not belong to these settings; save the model again"
-            wish = str(wanted.get(name, "nothing"))
-            raise mismatch(f"tensor {name!r}", expected=wish, received=received, remedy=remedy)

@@ -9,6 +9,7 @@ from stacked.gradients import Backpropagation
 from stacked.model import Batch, DenseModel
 from stacked.outputs import Output
 from stacked.randomness import Stream
+from stacked.symptoms import signs_in_layers, signs_of_chance
 
 
 class Network(DenseModel):
@@ -66,8 +67,16 @@ class Network(DenseModel):
     def figures(self, x: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
         batch = self.prepare(x, labels, None)
         logits = self.logits(x)
-        wrong = self.output.values(logits).argmax(dim=1).ne(batch.target.argmax(dim=1))
+        wrong = self._classes(logits).ne(batch.target.argmax(dim=1))
         return {"loss": self.output.loss(logits, batch.target), "error_rate": wrong.to(x.dtype).mean()}
+
+    def symptoms(self, sample: Tensor, labels: Tensor | None) -> list[str]:
+        assert labels is not None, "a classifier is trained on labelled rows"
+        predicted = self._classes(self.logits(sample))
+        return signs_of_chance(predicted, labels) + signs_in_layers(self._hidden, sample)
+
+    def _classes(self, logits: Tensor) -> Tensor:
+        return self.output.values(logits).argmax(dim=1)
 
     def decayed_weights(self) -> Iterator[nn.Parameter]:
         for layer in (*self._hidden, self._last):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from stacked.errors import check_count, mismatch
 from stacked.gradients import Accumulation
 from stacked.settings import hold_number
+from stacked.state_files import State, check_tensors, tensors_in
 
 Accumulate = Callable[[Accumulation], Tensor]
 """Adds the gradients of one batch and returns the objective there."""
@@ -26,6 +27,20 @@ class Optimizer(ABC):
     @abstractmethod
     def step(self, accumulate: Accumulate, rate_factor: float) -> Tensor:
         """One step, under `torch.no_grad`; the objective before it. `rate_factor` multiplies the learning rate."""
+
+    @abstractmethod
+    def state(self) -> State:
+        """All that the steps to come depend on, besides the parameters."""
+
+    @abstractmethod
+    def restore(self, state: State) -> None:
+        """Go on as the optimiser did whose state it was.
+
+        Raises
+        ------
+        StackedError
+            When it is that of other parameters.
+        """
 
 
 @dataclass(frozen=True)
@@ -131,6 +146,14 @@ class _MomentumDescent(Optimizer):
             parameter.sub_(velocity)
         return value
 
+    def state(self) -> State:
+        return {str(number): velocity for number, (_, velocity) in enumerate(self._parameters)}
+
+    def restore(self, state: State) -> None:
+        check_tensors(state, self.state())
+        for name, velocity in self.state().items():
+            velocity.copy_(state[name])
+
 
 class _TorchDescent(Optimizer):
     """One of torch's optimisers, fed with plain gradients."""
@@ -150,6 +173,26 @@ class _TorchDescent(Optimizer):
 
         value: Any = self._optimizer.step(objective)
         return torch.as_tensor(value)
+
+    def state(self) -> State:
+        return {str(number): held for number, held in self._optimizer.state_dict()["state"].items()}
+
+    def restore(self, state: State) -> None:
+        parameters = [parameter for group in self._optimizer.param_groups for parameter in group["params"]]
+        in_one_piece = torch.Size([sum(map(torch.numel, parameters))])  # as L-BFGS has them
+        stored = {int(number): held for number, held in state.items()}
+        for number, held in stored.items():
+            _check_shapes(held, (torch.Size(), parameters[number].shape, in_one_piece))
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": stored, "param_groups": groups})
+
+
+def _check_shapes(held: Any, known: Sequence[torch.Size]) -> None:
+    """Raise where a tensor has another shape than the known; torch would compute beyond its end."""
+    for tensor in tensors_in(held):
+        if tensor.shape not in known:
+            expected, received = f"tensors of shape {tuple(known[1])}", f"{tuple(tensor.shape)}"
+            raise mismatch("state of the optimiser", expected=expected, received=received, remedy="start anew")
 
 
 def _with_gradients(parameters: Sequence[nn.Parameter]) -> list[tuple[nn.Parameter, Tensor]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from stacked.callbacks import Callback, Record
+from stacked.errors import check_flag
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -29,7 +30,8 @@ class _RichDisplay(Display):
     def __init__(self, progress: "Progress") -> None:
         self._progress = progress
         self._task = progress.add_task("", visible=False)
-        self._rows, self._began, self._updated = 0, 0.0, 0.0
+        self._rows = self._rows_before = 0
+        self._began = self._updated = 0.0
 
     def note(self, text: str) -> None:
         self._progress.console.print(text, highlight=False)
@@ -37,7 +39,8 @@ class _RichDisplay(Display):
     def on_start(self, training: "Training") -> None:
         total = training.n_rows * training.config.epochs
         self._task = self._progress.add_task(training.name, total=total, epoch="", loss="", speed="")
-        self._rows, self._began = 0, time.perf_counter()
+        self._rows = self._rows_before = training.rows_done
+        self._began = time.perf_counter()
 
     def on_step(self, training: "Training", n_rows: int) -> None:
         self._rows += n_rows
@@ -57,7 +60,7 @@ class _RichDisplay(Display):
             completed=self._rows,
             epoch=f"epoch {epoch}/{training.config.epochs}",
             loss=f"loss {training.mean_loss:.4g}",
-            speed=f"{self._rows / (self._updated - self._began):,.0f} rows/s",
+            speed=f"{(self._rows - self._rows_before) / (self._updated - self._began):,.0f} rows/s",
         )
 
 

@@ -33,6 +33,14 @@ class Stream(ABC):
     def keep_mask(self, like: Tensor, drop: float) -> Tensor:
         """Ones, each with probability `drop` replaced by a zero, in the shape, dtype and place of `like`."""
 
+    @abstractmethod
+    def state(self) -> Tensor:
+        """All that the numbers to come depend on."""
+
+    @abstractmethod
+    def restore(self, state: Tensor) -> None:
+        """Go on as the stream did whose state it was."""
+
 
 class Randomness(ABC):
     """Where the streams of a run come from."""
@@ -88,6 +96,18 @@ class HostStream(Stream):
         bits = words.view(np.int8 if _n_bits(drop) == 8 else np.int16)[: like.numel()]
         return _compared(torch.from_numpy(bits), like, drop)
 
+    def state(self) -> Tensor:
+        held = self._bits.state
+        words = [*held["state"]["state"].view(np.int64), held["has_uint32"], held["uinteger"]]
+        return torch.tensor(words, dtype=torch.int64)
+
+    def restore(self, state: Tensor) -> None:
+        *words, has_half, half = state.tolist()
+        held = self._bits.state
+        held["state"]["state"] = np.array(words, np.int64).view(np.uint64)
+        held["has_uint32"], held["uinteger"] = has_half, half
+        self._bits.state = held
+
 
 class DeviceStream(Stream):
     """A stream for tensors on an accelerator, drawn there by torch."""
@@ -109,6 +129,12 @@ class DeviceStream(Stream):
         words.random_(-(2**63), None, generator=self._generator)
         bits = words.view(torch.int8 if _n_bits(drop) == 8 else torch.int16)[: like.numel()]
         return _compared(bits, like, drop)
+
+    def state(self) -> Tensor:
+        return self._generator.get_state()
+
+    def restore(self, state: Tensor) -> None:
+        self._generator.set_state(state)
 
 
 def _seed_of(name: str) -> int:

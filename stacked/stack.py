@@ -3,17 +3,16 @@
 Hinton and Salakhutdinov (2006); Bengio, Lamblin, Popovici and Larochelle (2007); Vincent et al. (2010).
 """
 
-import contextlib
 import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from stacked.autoencoders import Autoencoder, LayerSettings
-from stacked.cache import CodeCache, temporary_cache
+from stacked.cache import CodeCache, cache_for_run
 from stacked.callbacks import Callback, History, check_callbacks
 from stacked.codes import Ascent, cached_codes, code_key, encode_rows
 from stacked.dense import Dense
@@ -23,7 +22,9 @@ from stacked.examples import Examples
 from stacked.progress import training_display
 from stacked.randomness import Randomness, randomness_of
 from stacked.rows import Array, Rows, as_rows, fingerprint, map_rows, value_range
+from stacked.run_directory import Details, RunDirectory, opened_run
 from stacked.stack_checks import check_layers, check_ranges
+from stacked.state_files import fingerprint_of
 from stacked.training import Streams, Training, restored_unless_finished
 from stacked.training_config import TrainingConfig, check_plan
 from stacked.unrolled import Unrolled
@@ -83,6 +84,7 @@ class StackedAutoencoder:
         validation: Any = None,
         callbacks: Sequence[Callback] = (),
         progress: bool | None = None,
+        run: RunDirectory | str | os.PathLike[str] | None = None,
     ) -> "StackedAutoencoder":
         """Train every layer.
 
@@ -96,28 +98,37 @@ class StackedAutoencoder:
             Told about every step and epoch of every layer.
         progress : bool, optional
             Whether to show progress; by default, when standard error is a terminal.
+        run : RunDirectory or path, optional
+            A folder for checkpoints. The same call with the same folder goes on where an earlier one was interrupted,
+            and ends with the same bits as if nothing had happened.
 
         Raises
         ------
         StackedError
-            Before any work is done, when the rows do not suit the layers; later, when a loss is no longer finite.
+            Before any work is done, when the rows do not suit the layers or the folder holds another run; later, when
+            a loss is no longer finite.
         """
         check_callbacks(callbacks)
         tables = self._checked(x, validation, self.settings)
         layers = self._drawn_layers(tables[0].shape[1])
         for number, (layer, config) in enumerate(zip(layers, self.training, strict=True), start=1):
             check_plan(layer, config, len(tables[0]), validation is not None, f"layer {number}")
-        histories = []
-        with self._cache_for_fit() as cache, training_display(progress) as display:
+        histories, is_kept = [], self.cache is not None or run is not None
+        origins = [fingerprint(rows) for rows in tables] if is_kept else ["rows", "validation"]
+        with (
+            opened_run(run, self, "layers", lambda: {"rows": origins, "training": self.training}) as trainings,
+            cache_for_run(self.cache, trainings.codes) as cache,
+            training_display(progress) as display,
+        ):
             n_bytes = sum(self.disk_bytes(len(rows)) for rows in tables)
             cache.check_room(n_bytes)
             fate = "removed afterwards" if self.cache is None else f"kept within {cache.max_bytes / 1e6:,.0f} MB"
             display.note(f"codes on disk: {n_bytes / 1e6:,.0f} MB in {cache.folder}, {fate}")
-            origins = ("rows", "validation") if self.cache is None else map(fingerprint, tables)
             ascents = [Ascent(rows, cache, origin) for rows, origin in zip(tables, origins, strict=False)]
             for number, layer in enumerate(layers, start=1):
                 data = [Examples.all_of(ascent.rows) for ascent in ascents]
-                histories.append(self._training(number, layer, [display, *callbacks]).fit(*data))
+                training = self._training(number, layer, [display, *callbacks])
+                histories.append(trainings.train(f"layer-{number}", training, *data))
                 if layer is not layers[-1]:
                     for ascent in ascents:
                         ascent.climb(layer)
@@ -139,6 +150,7 @@ class StackedAutoencoder:
         validation: Any = None,
         callbacks: Sequence[Callback] = (),
         progress: bool | None = None,
+        run: RunDirectory | str | os.PathLike[str] | None = None,
     ) -> "StackedAutoencoder":
         """Train all layers together, as one deep autoencoder, on the reconstruction of clean rows.
 
@@ -149,8 +161,8 @@ class StackedAutoencoder:
 
         Parameters
         ----------
-        x, validation, callbacks, progress
-            As for `fit`.
+        x, validation, callbacks, progress, run
+            As for `fit`; the run is to have a folder of its own, and the layers the weights from before.
         training : TrainingConfig, optional
             How it is trained; its defaults otherwise.
 
@@ -166,9 +178,18 @@ class StackedAutoencoder:
         model = Unrolled(self.layers)
         check_plan(model, config, len(tables[0]), validation is not None, "the deep autoencoder")
         streams = Streams.of(self.randomness, "deep", device=self.device)
-        with restored_unless_finished(model), training_display(progress) as display:
-            run = Training(model, config, streams, [display, *callbacks], "deep autoencoder")
-            self.fine_tuning = run.fit(*map(Examples.all_of, tables))
+
+        def details() -> Details:
+            weights = fingerprint_of(nn.ModuleList(self.layers).state_dict())
+            return {"rows": list(map(fingerprint, tables)), "training": config, "weights": weights}
+
+        with (
+            restored_unless_finished(model),
+            opened_run(run, self, "deep autoencoder", details) as trainings,
+            training_display(progress) as display,
+        ):
+            training_of_all = Training(model, config, streams, [display, *callbacks], "deep autoencoder")
+            self.fine_tuning = trainings.train("deep", training_of_all, *map(Examples.all_of, tables))
         return self
 
     def encode(self, x: Any, depth: int | None = None) -> Array:
@@ -246,9 +267,6 @@ class StackedAutoencoder:
         kind = type(layer.settings).__name__.lower()
         name = f"layer {number}: {kind} {layer.n_inputs}-{layer.settings.n_units}"
         return Training(layer, self.training[number - 1], streams, callbacks, name)
-
-    def _cache_for_fit(self) -> contextlib.AbstractContextManager[CodeCache]:
-        return temporary_cache() if self.cache is None else contextlib.nullcontext(self.cache)
 
     def up_to(self, depth: int | None) -> list[Autoencoder]:
         """The `depth` lowest layers, all by default; StackedError when there are none, or not so many."""

@@ -6,8 +6,7 @@ what is observed the callbacks'.
 
 import contextlib
 import copy
-import math
-import time
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -15,15 +14,22 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from stacked.batches import Batches
+from stacked.batches import Batches, Minibatch
+from stacked.books import Books
 from stacked.callbacks import Callback, EarlyStopping, History, Record
-from stacked.errors import DivergedError
+from stacked.checkpoints import Checkpoints
+from stacked.errors import DivergedError, StackedWarning
 from stacked.examples import Examples
 from stacked.model import Model
 from stacked.optimizers import Optimizer
 from stacked.randomness import Randomness, Stream
 from stacked.rows import BLOCK
+from stacked.symptoms import likely_cause
 from stacked.training_config import TrainingConfig, check_plan
+from stacked.training_state import restore_callbacks, restore_training, training_state
+
+STEPS_BETWEEN_CHECKS = 50
+"""Whether the loss is still a number is looked at this often, for a look waits for the device."""
 
 
 class Streams(NamedTuple):
@@ -63,13 +69,18 @@ class Training:
     ----------
     history : History
         The record of every epoch so far.
+    callbacks : list of Callback
+        The history, those given, and early stopping where the configuration asks for it.
+    books : Books
+        Of the current epoch.
     n_rows : int
         Rows of an epoch.
-    mean_loss : float
-        Mean objective over the rows of the current epoch so far.
     stopping : bool
         Set to end after the current epoch.
     """
+
+    optimizer: Optimizer
+    books: Books
 
     def __init__(
         self,
@@ -82,99 +93,140 @@ class Training:
         self.model, self.config, self.streams, self.name = model, config, streams, name
         self.history = History()
         self.n_rows, self.stopping = 0, False
-        self._callbacks = [self.history, *callbacks]
+        self.callbacks = [self.history, *callbacks]
         if config.patience is not None:
-            self._callbacks.append(EarlyStopping(config.patience, model.selection_figure))
-        self._loss_sum, self._rows_seen = torch.zeros(()), 0
-        self._sample: list[Tensor] = []
+            self.callbacks.append(EarlyStopping(config.patience, model.selection_figure))
+        self._checkpoints: Checkpoints | None = None
+        self._sample: Minibatch | None = None
 
     @property
     def mean_loss(self) -> float:
-        return float(self._loss_sum) / max(1, self._rows_seen)
+        """Mean objective over the rows of the current epoch so far."""
+        return self.books.mean_loss
 
-    def fit(self, examples: Examples, validation: Examples | None = None) -> History:
-        """Train, and return the history."""
+    @property
+    def rows_done(self) -> int:
+        """Rows taken so far, those of earlier epochs included."""
+        return len(self.history) * self.n_rows + self.books.rows
+
+    def fit(
+        self, examples: Examples, validation: Examples | None = None, checkpoints: Checkpoints | None = None
+    ) -> History:
+        """Train, from the newest of the checkpoints if there is one, and return the history."""
         check_plan(self.model, self.config, len(examples.numbers), validation is not None, self.name)
         if validation is None and self.config.validation_fraction > 0:
             examples, validation = examples.split(self.config.validation_fraction, self.streams.validation)
         self.n_rows = len(examples.numbers)
         batches = self._batches(examples, self.config.batch_size or self.n_rows)
         held_out = None if validation is None else self._batches(validation, BLOCK)
-        optimizer = self.config.optimizer.build(self.model.trainable())
+        self._checkpoints, self.optimizer = checkpoints, self.config.optimizer.build(self.model.trainable())
         try:
-            for callback in self._callbacks:
-                callback.on_start(self)
+            self._start(batches)
             while len(self.history) < self.config.epochs and not self.stopping:
-                self._epoch(batches, held_out, optimizer)
-            for callback in self._callbacks:
+                self._epoch(batches, held_out)
+            for callback in self.callbacks:
                 callback.on_end(self)
         finally:
             self.model.release()
+        self._warn_of_symptoms()
         return self.history
 
+    def _start(self, batches: Batches) -> None:
+        if self.model.sample_size > 0:
+            self._sample = batches.first(self.model.sample_size, self.streams.shuffle)
+        self._open_books()
+        state = None if self._checkpoints is None else self._checkpoints.newest()
+        if state is not None:
+            restore_training(self, state)
+        for callback in self.callbacks:
+            callback.on_start(self)
+        if state is not None:
+            restore_callbacks(self.callbacks, state)
+
     @torch.no_grad()
-    def _epoch(self, batches: Batches, held_out: Batches | None, optimizer: Optimizer) -> None:
-        began, epoch = time.perf_counter(), len(self.history)
-        schedule = self.config.schedule
+    def _epoch(self, batches: Batches, held_out: Batches | None) -> None:
+        books, factor = self.books, self._rate_factor()
         self.model.train()
-        factor = 1.0 if schedule is None else schedule.at(epoch, self.config.epochs)
-        self._loss_sum, self._rows_seen = next(self.model.parameters()).new_zeros(()), 0
-        for x, labels in batches.shuffled(self.streams.shuffle):
-            self._step(x, labels, optimizer, factor)
-        loss = self.mean_loss  # before the clock is read, for it waits until the device has finished the steps
-        seconds = time.perf_counter() - began
+        for x, labels in batches.shuffled(self.streams.shuffle, skip=books.rows):
+            self._step(x, labels, factor)
+        loss = books.mean_loss  # before the clock is read, for it waits until the device has finished the steps
+        seconds = books.seconds
         self.model.eval()
+        self._check_numbers()
         record: Record = {
-            "epoch": epoch + 1,
+            "epoch": len(self.history) + 1,
             "loss": loss,
             "learning_rate": self.config.optimizer.learning_rate * factor,
             "seconds": seconds,
             "rows_per_second": self.n_rows / seconds,
         }
-        self._check_finite(record)
         if held_out is not None:
             record.update(measure(self.model, held_out))
-        sample = self._inspect(record)
-        for callback in self._callbacks:
+        self._close_epoch(record)
+
+    def _close_epoch(self, record: Record) -> None:
+        sample = None if self._sample is None else self._sample[0]
+        if sample is not None:
+            record.update({name: float(figure) for name, figure in self.model.inspect(sample).items()})
+        for callback in self.callbacks:
             callback.on_epoch(self, record)
         if sample is not None and len(self.history) < self.config.epochs and not self.stopping:
             self.model.revive(sample, self.streams.noise)
+        self._open_books()
+        self._keep()
 
-    def _step(self, x: Tensor, labels: Tensor | None, optimizer: Optimizer, factor: float) -> None:
-        self.model.advance(len(self.history) + self._rows_seen / self.n_rows)
-        missing = self.model.sample_size - self._rows_seen
-        if missing > 0 and len(self.history) == 0:
-            self._sample.append(x[:missing].clone())
+    def _step(self, x: Tensor, labels: Tensor | None, factor: float) -> None:
+        books = self.books
+        self.model.advance(len(self.history) + books.rows / self.n_rows)
         batch = self.model.prepare(x, labels, self.streams.noise)
-        value = optimizer.step(partial(self.model.accumulate_gradients, batch), factor)
-        n_rows = x.shape[0]
+        value = self.optimizer.step(partial(self.model.accumulate_gradients, batch), factor)
         self.model.constrain()
-        self._loss_sum.add_(value, alpha=n_rows)
-        self._rows_seen += n_rows
-        for callback in self._callbacks:
-            callback.on_step(self, n_rows)
+        books.enter(value, x.shape[0])
+        for callback in self.callbacks:
+            callback.on_step(self, x.shape[0])
+        if books.steps % STEPS_BETWEEN_CHECKS == 0:
+            self._check_loss()
+        if books.rows < self.n_rows:  # the end of an epoch has figures to measure first
+            self._keep()
 
-    def _inspect(self, record: Record) -> Tensor | None:
-        """Look at the model on the first rows of the first epoch, whose order was random; the rows, if there are."""
-        if not self._sample:
-            return None
-        sample = torch.cat(self._sample)
-        self._sample = [sample]
-        record.update({name: float(figure) for name, figure in self.model.inspect(sample).items()})
-        return sample
+    def _open_books(self) -> None:
+        self.books = Books(self.streams.shuffle.state(), next(self.model.parameters()))
+
+    def _keep(self) -> None:
+        """Leave a checkpoint when it is time, but none that leads nowhere."""
+        if self._checkpoints is not None and self._checkpoints.due():
+            self._check_numbers()
+            self._checkpoints.write(training_state(self))
+
+    def _rate_factor(self) -> float:
+        schedule = self.config.schedule
+        return 1.0 if schedule is None else schedule.at(len(self.history), self.config.epochs)
 
     def _batches(self, examples: Examples, size: int) -> Batches:
         weight = next(self.model.parameters())
         return Batches(examples, size, weight.dtype, weight.device)
 
-    def _check_finite(self, record: Record) -> None:
-        weights_are_finite = all(bool(weight.isfinite().all()) for weight in self.model.parameters())
-        if not math.isfinite(record["loss"]) or not weights_are_finite:
-            what = "weights became infinite" if math.isfinite(record["loss"]) else f"loss became {record['loss']}"
-            raise DivergedError(
-                f"{self.name}: the {what} in epoch {record['epoch']} at learning rate "
-                f"{record['learning_rate']:g}; lower the learning rate, or scale the rows to about [0, 1]"
-            )
+    def _check_numbers(self) -> None:
+        self._check_loss()
+        if not all(bool(weight.isfinite().all()) for weight in self.model.parameters()):
+            raise self._diverged("weights became infinite", self.books.steps)
+
+    def _check_loss(self) -> None:
+        step = self.books.broken_step
+        if step is not None:
+            raise self._diverged(f"loss became {self.books.mean_loss}", step)
+
+    def _diverged(self, what: str, step: int) -> DivergedError:
+        rate = self.config.optimizer.learning_rate * self._rate_factor()
+        cause = likely_cause(None if self._sample is None else self._sample[0])
+        place = f"epoch {len(self.history) + 1}, step {step}, at learning rate {rate:g}"
+        return DivergedError(f"{self.name}: the {what} in {place}, {cause}")
+
+    @torch.no_grad()
+    def _warn_of_symptoms(self) -> None:
+        if self._sample is not None and len(self.history) > 0:
+            for sign in self.model.symptoms(*self._sample):
+                warnings.warn(f"{self.name}: after training, {sign}", StackedWarning, stacklevel=4)
 
 
 @torch.no_grad()

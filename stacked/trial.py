@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -30,8 +31,9 @@ class Outcome:
     failure: str = ""
 
 
-Compute = Callable[[str, int], Outcome]
-"""What makes the outcome of an arm and a seed. Spread over processes, it must be fit to be sent there."""
+Compute = Callable[[str, int, Path], Outcome]
+"""What makes the outcome of an arm and a seed, given a folder for the runs of its trainings, in which an interrupted
+trial finds how far it was. Spread over processes, it must be fit to be sent there."""
 
 
 class Trial(NamedTuple):
@@ -43,14 +45,14 @@ class Trial(NamedTuple):
     failure: str = ""
 
 
-def run_trial(compute: Compute, arm: str, seed: int, threads: int = 1) -> Outcome:
+def run_trial(compute: Compute, arm: str, seed: int, scratch: Path, threads: int = 1) -> Outcome:
     """One trial on so many torch threads; one that diverges is a failed trial, without figures and arrays.
 
     The number of threads is fixed, so that the outcome does not depend on how many trials share the machine.
     """
     with _torch_threads(threads):
         try:
-            return compute(arm, seed)
+            return compute(arm, seed, scratch)
         except DivergedError as error:
             return Outcome({}, failure=str(error))
 

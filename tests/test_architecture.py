@@ -10,18 +10,20 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "stacked"
 ORDER = [
-    *("errors", "files", "paths", "strict_json", "settings", "activations", "losses", "outputs"),
-    *("devices", "randomness", "corruption", "dense", "gradients", "model"),
+    *("errors", "files", "paths", "strict_json", "state_files", "differences", "settings"),
+    *("activations", "losses", "outputs", "devices", "randomness", "corruption"),
+    *("dense", "gradients", "symptoms", "model"),
     *("hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "rows", "hdf5_tables"),
     *("idx", "datasets", "examples", "batches"),
-    *("schedules", "optimizers", "training_config", "callbacks", "progress", "training"),
+    *("schedules", "optimizers", "training_config", "books", "checkpoints", "callbacks", "progress"),
+    *("training_state", "training", "trainings", "run_directory"),
     *("autoencoders.base", "autoencoders.dense", "autoencoders.plain", "autoencoders.denoising"),
     *("autoencoders.contractive", "autoencoders.sparsity", "autoencoders.revival", "autoencoders.sparse"),
     *("autoencoders.variational", "autoencoders"),
     *("cache_entry", "cache", "codes", "stack_checks", "unrolled", "stack"),
     *("network", "classifier_settings", "classifier", "descriptions", "model_files", "checkpoint"),
     *("joined_rows", "neighbours", "index_files", "retrieval"),
-    *("trial", "run_folder", "campaign", "comparison", "statistics", "error_table", "measures"),
+    *("trial", "trial_folder", "campaign", "comparison", "statistics", "error_table", "measures"),
     *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter", "plots"),
 ]
 ONLY_IN = {

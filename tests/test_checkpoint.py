@@ -33,8 +33,8 @@ from stacked import (
 from stacked.descriptions import write_description
 from stacked.errors import StackedError
 from stacked.files import write_atomically
-from stacked.model_files import check_tensors
 from stacked.randomness import Randomness, Seeded
+from stacked.state_files import check_tensors
 
 CONFIG = TrainingConfig(2, 40, SGD(0.1, 0.5), CosineDecay(0.1), validation_fraction=0.2, patience=2)
 LOADERS = {"stack": load_stack, "classifier": load_classifier}

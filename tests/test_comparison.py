@@ -1,6 +1,8 @@
 """The comparison: paired arms, the same result whatever the number of jobs, failures and collapses told, resuming."""
 
 import functools
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,8 +21,8 @@ from stacked import (
 )
 from stacked.comparison import Arm, Recipe, Run, finished_runs, run_arm
 from stacked.error_table import tabulate
-from stacked.run_folder import RunFolder
 from stacked.trial import run_trial
+from stacked.trial_folder import TrialFolder
 
 ARMS = [
     Arm("plain", (Plain(20), Plain(10))),
@@ -47,21 +49,23 @@ def outcomes(runs):
 
 
 def run_alone(arm, recipe, data, seed):
-    return run_trial(functools.partial(run_arm, {arm.name: arm}, recipe, data), arm.name, seed)
+    with tempfile.TemporaryDirectory() as scratch:
+        compute = functools.partial(run_arm, {arm.name: arm}, recipe, data)
+        return run_trial(compute, arm.name, seed, Path(scratch))
 
 
 def test_the_same_runs_whatever_the_number_of_jobs(data, tmp_path):
-    one = finished_runs(ARMS, recipe(), data, range(2), RunFolder(tmp_path / "one", {}), jobs=1)
-    two = finished_runs(ARMS, recipe(), data, range(2), RunFolder(tmp_path / "two", {}), jobs=2)
+    one = finished_runs(ARMS, recipe(), data, range(2), TrialFolder(tmp_path / "one", {}), jobs=1)
+    two = finished_runs(ARMS, recipe(), data, range(2), TrialFolder(tmp_path / "two", {}), jobs=2)
     alone = [Run(arm.name, seed, **run_alone(arm, recipe(), data, seed).figures) for arm in ARMS for seed in range(2)]
     assert outcomes(one) == outcomes(two) == outcomes(alone)
 
 
 def test_finished_runs_are_not_computed_again(data, tmp_path):
-    folder = RunFolder(tmp_path, {"a": 1})
+    folder = TrialFolder(tmp_path, {"a": 1})
     first = list(finished_runs(ARMS, recipe(), data, range(1), folder, jobs=1))
     written = {path.name: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}
-    again = list(finished_runs(ARMS, recipe(), data, range(2), RunFolder(tmp_path, {"a": 1}), jobs=1))
+    again = list(finished_runs(ARMS, recipe(), data, range(2), TrialFolder(tmp_path, {"a": 1}), jobs=1))
     assert len(again) == 6
     assert [run for run in again if run.seed == 0] == first
     assert dict(written.items()) == {
@@ -70,7 +74,7 @@ def test_finished_runs_are_not_computed_again(data, tmp_path):
 
 
 def test_filters_of_the_first_seed_are_kept(data, tmp_path):
-    folder = RunFolder(tmp_path, {})
+    folder = TrialFolder(tmp_path, {})
     list(finished_runs(ARMS, recipe(), data, range(2), folder, jobs=1))
     for arm in NAMES:
         filters = folder.arrays(arm, 0)
@@ -80,11 +84,9 @@ def test_filters_of_the_first_seed_are_kept(data, tmp_path):
 
 
 def test_runs_of_other_settings_are_refused(tmp_path):
-    RunFolder(tmp_path, {"epochs": 1, "same": 2})
-    with pytest.raises(
-        StackedError, match=r'runs with \{"epochs": 3\}, or none, received runs with \{"epochs": 1\}; name'
-    ):
-        RunFolder(tmp_path, {"epochs": 3, "same": 2})
+    TrialFolder(tmp_path, {"epochs": 1, "same": 2})
+    with pytest.raises(StackedError, match=r"runs with epochs = 3, or none, received runs with epochs = 1; name"):
+        TrialFolder(tmp_path, {"epochs": 3, "same": 2})
 
 
 def test_a_run_that_diverges_is_a_failed_run(data, tmp_path):
@@ -92,7 +94,7 @@ def test_a_run_that_diverges_is_a_failed_run(data, tmp_path):
     arm = Arm("plain", (Plain(20, output="linear"), Plain(10)))
     fatal = Recipe(recipe().classifier, diverging, diverging)
     assert run_alone(arm, fatal, data, 0).arrays == {}
-    folder = RunFolder(tmp_path, {})
+    folder = TrialFolder(tmp_path, {})
     first, again = (list(finished_runs([arm], fatal, data, range(1), folder, jobs=1)) for _ in range(2))
     assert first == again
     assert first[0].error_rate is None

@@ -24,7 +24,7 @@ def loss(arm, seed):
     return LEVELS[arm] + np.random.default_rng(seed).random()
 
 
-def compute(arm, seed, ran=None, diverging=()):
+def compute(arm, seed, scratch, ran=None, diverging=()):
     """Figures of every type; `ran` hears of each trial, and those in `diverging` fail."""
     if ran is not None:
         ran.append((arm, seed))
@@ -62,16 +62,24 @@ def test_only_missing_trials_are_run(tmp_path):
 
 
 def test_an_interrupted_experiment_goes_on(tmp_path):
-    def interrupted(arm, seed):
+    """Finished trials are not run again, and the one under way finds what it left."""
+
+    def interrupted(arm, seed, scratch):
+        scratch.mkdir(parents=True)
         if (arm, seed) == ("low", 1):
             raise KeyboardInterrupt
-        return compute(arm, seed)
+        return compute(arm, seed, scratch)
+
+    def resumed(arm, seed, scratch):
+        ran.append((arm, seed, scratch.exists()))
+        return compute(arm, seed, scratch)
 
     ran = []
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, interrupted, seeds=2)
-    run(tmp_path, functools.partial(compute, ran=ran), seeds=2)
-    assert ran == [("low", 1), ("high", 1)]
+    run(tmp_path, resumed, seeds=2)
+    assert ran == [("low", 1, True), ("high", 1, False)]
+    assert not list((tmp_path / "runs").rglob("unfinished"))
 
 
 def test_the_number_of_jobs_changes_nothing(tmp_path):
@@ -118,7 +126,7 @@ def test_failed_trials_are_told_and_not_run_again(tmp_path):
 
 
 def test_other_errors_end_the_experiment(tmp_path):
-    def wrong(arm, seed):
+    def wrong(arm, seed, scratch):
         raise StackedError("bad input")
 
     with pytest.raises(StackedError, match="bad input"):
@@ -126,8 +134,8 @@ def test_other_errors_end_the_experiment(tmp_path):
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_a_trial_has_its_threads_and_leaves_the_number_as_it_was(threads):
-    def counted(arm, seed):
+def test_a_trial_has_its_threads_and_leaves_the_number_as_it_was(threads, tmp_path):
+    def counted(arm, seed, scratch):
         if seed:
             raise DivergedError("failed")
         return Outcome({"threads": torch.get_num_threads()})
@@ -135,8 +143,8 @@ def test_a_trial_has_its_threads_and_leaves_the_number_as_it_was(threads):
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
-        assert run_trial(counted, "low", 0, threads) == Outcome({"threads": threads})
-        assert run_trial(counted, "low", 1, threads) == Outcome({}, failure="failed")
+        assert run_trial(counted, "low", 0, tmp_path, threads) == Outcome({"threads": threads})
+        assert run_trial(counted, "low", 1, tmp_path, threads) == Outcome({}, failure="failed")
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
@@ -208,6 +216,6 @@ def test_one_seed_has_no_interval_and_no_seed_no_figure(tmp_path, capsys):
 
 def test_no_figure_of_a_wide_table_is_cut_off(tmp_path, capsys):
     many = {f"figure {i}": float("nan") for i in range(12)}
-    print_summary(run(tmp_path, lambda arm, seed: Outcome(many), seeds=2), {name: name for name in many})
+    print_summary(run(tmp_path, lambda arm, seed, scratch: Outcome(many), seeds=2), {name: name for name in many})
     *_, row = capsys.readouterr().out.splitlines()
     assert row.split() == ["high", *["nan", "[nan,", "nan]"] * 12, "2", "0"]

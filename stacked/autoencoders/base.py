@@ -19,6 +19,7 @@ from stacked.errors import check_count
 from stacked.model import Batch, Model
 from stacked.outputs import reconstruction_output
 from stacked.randomness import Stream
+from stacked.symptoms import signs_in_layers
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,9 @@ class Autoencoder(Model):
 
     def figures(self, x: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
         return {"loss": self.output.loss(self.decoder_logits(self.encode(x)), x)}
+
+    def symptoms(self, sample: Tensor, labels: Tensor | None) -> list[str]:
+        return signs_in_layers(self.encoder_layers, sample)
 
     def decayed_weights(self) -> Iterator[nn.Parameter]:
         for layer in (*self.encoder_layers, *self.decoder_layers):

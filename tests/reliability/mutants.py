@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
+import torch
 
 from stacked import (
     CodeCache,
@@ -43,6 +44,7 @@ from stacked import (
 )
 from stacked.cache_entry import Codes
 from stacked.checkpoint import model_key
+from stacked.checkpoints import Checkpoints
 
 SECONDS = 20
 """For one reading, most of which take a millisecond."""
@@ -127,9 +129,24 @@ def read_hdf5(folder):
     return b"".join(parts)
 
 
+STATE: dict[str, Any] = {"weights": torch.from_numpy(X), "rows": 7, "optimizer": [{"rate": 0.1}, None]}
+
+
+def write_checkpoint(folder):
+    Checkpoints(folder, "layer-1", "run", 0).write(STATE)
+
+
+def read_checkpoint(folder):
+    """The state in a checkpoint; where it cannot be used, a training says so and computes, here the same."""
+    state = Checkpoints(folder, "layer-1", "run", 0).newest() or STATE
+    weights = state["weights"].numpy().tobytes()
+    return weights + json.dumps([state["rows"], state["optimizer"]]).encode()
+
+
 CHUNKS = {"chunks": (8, 6)}
 KINDS = {
     "cache entry": Kind(cached, cached),
+    "checkpoint": Kind(write_checkpoint, read_checkpoint),
     "saved stack": Kind(lambda folder: save(stack(), folder), lambda folder: model_key(load_stack(folder)).encode()),
     "saved classifier": Kind(
         lambda folder: save(classifier(), folder), lambda folder: model_key(load_classifier(folder)).encode()

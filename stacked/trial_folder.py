@@ -1,8 +1,10 @@
 """A folder that keeps finished trials, so that an experiment that was interrupted goes on where it stopped."""
 
+import contextlib
 import io
 import json
 import os
+import shutil
 import urllib.parse
 import zipfile
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from stacked.differences import differences
 from stacked.errors import StackedError, mismatch
 from stacked.files import write_atomically
 from stacked.paths import open_plain, read_plain
@@ -17,10 +20,8 @@ from stacked.rows import Array
 from stacked.strict_json import MOST_BYTES
 from stacked.trial import Outcome, Trial
 
-_NONE = object()
 
-
-class RunFolder:
+class TrialFolder:
     """The finished trials of one experiment.
 
     Parameters
@@ -64,8 +65,15 @@ class RunFolder:
         stored = json.dumps(Trial(arm, seed, outcome.figures, outcome.failure)._asdict())
         if arrays and outcome.arrays:
             write_atomically(path.with_suffix(".npz"), _packed(outcome.arrays))
-        write_atomically(path, stored.encode())  # last, for it says that the trial is finished
+        write_atomically(path, stored.encode())  # after the arrays, for it says that the trial is finished
+        shutil.rmtree(self.scratch(arm, seed), ignore_errors=True)
+        with contextlib.suppress(OSError):  # others are unfinished
+            self.scratch(arm, seed).parent.rmdir()
         return Trial(**json.loads(stored))
+
+    def scratch(self, arm: str, seed: int) -> Path:
+        """A folder for what an unfinished trial needs to go on; `store` removes it."""
+        return self._runs / "unfinished" / self._path(arm, seed).stem
 
     def arrays(self, arm: str, seed: int) -> dict[str, Array] | None:
         """The arrays of a trial by name; None where they were not kept."""
@@ -115,14 +123,5 @@ def _check_same(folder: Path, found: Any, wanted: dict[str, Any]) -> None:
     remedy = "name another folder, or delete this one"
     if not isinstance(found, dict):
         raise mismatch(str(folder), expected="runs with settings", received="damaged settings", remedy=remedy)
-    names = [
-        name for name in sorted(found.keys() | wanted.keys()) if found.get(name, _NONE) != wanted.get(name, _NONE)
-    ]
-    held, asked = ({name: settings[name] for name in names if name in settings} for settings in (found, wanted))
-    expected, received = f"runs with {_short(asked)}, or none", f"runs with {_short(held)}"
-    raise mismatch(str(folder), expected=expected, received=received, remedy=remedy)
-
-
-def _short(value: Any, length: int = 300) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= length else text[:length] + " ..."
+    asked, held = differences(found, wanted)
+    raise mismatch(str(folder), expected=f"runs with {asked}, or none", received=f"runs with {held}", remedy=remedy)

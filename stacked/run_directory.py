@@ -1,0 +1,165 @@
+"""A run that can be interrupted: a folder with its finished trainings and the checkpoints of the one under way.
+
+`run.json` says what the run is: settings, seed, and the fingerprints of its data. Started again, the same run skips
+what is finished and goes on where it was, and ends with the same bits as if it had never stopped. Another is refused.
+"""
+
+import contextlib
+import hashlib
+import json
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from stacked.differences import differences
+from stacked.errors import StackedError, StackedWarning, check_number, mismatch
+from stacked.files import locked, remove_abandoned, write_atomically
+from stacked.paths import PathLike, named_path, read_plain
+from stacked.randomness import Randomness, Seeded
+from stacked.settings import to_json
+from stacked.strict_json import MOST_BYTES, parse_json
+from stacked.trainings import KeptTrainings, Trainings
+
+FORMAT = 1
+
+Description = dict[str, Any]
+"""All that the outcome of a run depends on, fit for JSON."""
+Details = dict[str, Any]
+"""A part of it: settings objects, lists, numbers and text."""
+
+
+class RunDirectory:
+    """Where a run leaves what it needs to go on after an interruption.
+
+    Parameters
+    ----------
+    folder : path
+        One of its own; made if need be.
+    seconds : float
+        Least time between two checkpoints of a training; 0 makes one after every step.
+    """
+
+    def __init__(self, folder: PathLike, seconds: float = 30.0) -> None:
+        check_number("seconds", seconds, 0)
+        self.folder, self.seconds = named_path(folder, "run"), float(seconds)
+
+    @contextlib.contextmanager
+    def opened(self, description: Description) -> Iterator[Trainings]:
+        """The trainings of the run that is described so, while no other process works on it.
+
+        Raises
+        ------
+        StackedError
+            When the folder holds another run or something else, is in use, or cannot be written.
+        """
+        with contextlib.ExitStack() as stack:
+            with self._blaming():
+                self.folder.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(locked(self.folder / "run", wait=False))
+                remove_abandoned(self.folder)
+                self._claim(json.loads(json.dumps(description)))
+            text = json.dumps(description, sort_keys=True).encode()
+            yield KeptTrainings(self.folder, hashlib.sha256(text).hexdigest(), self.seconds)
+
+    def _claim(self, description: Description) -> None:
+        """Raise unless the folder is free, or holds the run that is described."""
+        path = self.folder / "run.json"
+        content = {"format": FORMAT, "run": description, "environment": _environment()}
+        others = [path.name for path in self.folder.iterdir() if not path.name.startswith(".")]
+        if not path.exists() and others:
+            expected, remedy = "a run, or nothing at all", "name another folder"
+            raise mismatch(str(self.folder), expected=expected, received=f"{others[0]}", remedy=remedy)
+        held = _read(path)
+        if held is None:
+            write_atomically(path, json.dumps(content, indent=1).encode())
+        else:
+            self._check_same(held, content)
+
+    def _check_same(self, held: Description, content: Description) -> None:
+        if held.get("format") != FORMAT:
+            expected, received = f"a run of format {FORMAT}", f"one of format {held.get('format')!r}"
+            remedy = "go on with the version of stacked that began it, or name another folder"
+            raise mismatch(str(self.folder), expected=expected, received=received, remedy=remedy)
+        if held.get("run") != content["run"]:
+            wanted, found = differences(held.get("run"), content["run"])
+            remedy = "name another folder, or delete this one"
+            raise mismatch(
+                str(self.folder), expected=f"a run with {wanted}", received=f"one with {found}", remedy=remedy
+            )
+        if held.get("environment") != content["environment"]:
+            now, then = differences(held.get("environment"), content["environment"])
+            change = f"the run was begun with {then} and goes on with {now}, so its last bits may differ"
+            warnings.warn(f"{self.folder}: {change}", StackedWarning, stacklevel=7)
+
+    @contextlib.contextmanager
+    def _blaming(self) -> Iterator[None]:
+        try:
+            yield
+        except TimeoutError as error:
+            raise StackedError(f"{self.folder}: another process works on this run; wait for its end") from error
+        except OSError as error:
+            raise StackedError(f"{self.folder}: no run can be kept there ({error}); name another folder") from error
+
+
+class Runnable(Protocol):
+    """A stack or a classifier: what it is, where its random numbers come from, and where it computes."""
+
+    settings: Any
+    randomness: Randomness
+    dtype: torch.dtype
+    device: torch.device
+
+
+@contextlib.contextmanager
+def opened_run(
+    run: RunDirectory | PathLike | None, owner: Runnable, what: str, details: Callable[[], Details]
+) -> Iterator[Trainings]:
+    """The trainings of a run; kept, where a folder for it is given.
+
+    Parameters
+    ----------
+    run : RunDirectory or path, optional
+        The folder.
+    owner : Runnable
+        What is trained.
+    what : str
+        What is done to it.
+    details : callable
+        Gives what else the outcome depends on; only asked for when the run is kept.
+
+    Raises
+    ------
+    StackedError
+        As `RunDirectory.opened`; and when the random numbers of a run that is kept come from no seed.
+    """
+    if run is None:
+        yield Trainings()
+        return
+    if not isinstance(owner.randomness, Seeded):
+        expected, remedy = "a whole number, for a run that is kept", "pass one, or leave run out"
+        raise mismatch("seed", expected=expected, received=type(owner.randomness).__name__, remedy=remedy)
+    directory = run if isinstance(run, RunDirectory) else RunDirectory(run)
+    place = {"seed": owner.randomness.seed, "dtype": str(owner.dtype), "device": owner.device.type}
+    with directory.opened({"kind": what, "settings": to_json(owner.settings), **to_json(details()), **place}) as kept:
+        yield kept
+
+
+def _read(path: Path) -> Description | None:
+    """What `run.json` holds; None where it is not there, or, with a warning, damaged."""
+    try:
+        held = parse_json(read_plain(path, MOST_BYTES))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        warnings.warn(f"{path} is damaged ({error}) and written anew", StackedWarning, stacklevel=7)
+        return None
+    return held if isinstance(held, dict) else {"format": held}
+
+
+def _environment() -> Description:
+    """What the last bits of a run depend on besides its description."""
+    return {"torch": torch.__version__, "numpy": np.__version__, "threads": torch.get_num_threads()}

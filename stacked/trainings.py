@@ -1,0 +1,66 @@
+"""The trainings of a run: those that leave nothing, and those that can be interrupted and taken up again."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from stacked.callbacks import History
+from stacked.checkpoints import Checkpoints, read_owned, write_owned
+from stacked.errors import DivergedError
+from stacked.examples import Examples
+from stacked.training import Training
+from stacked.training_state import finished_state, restore_finished
+
+
+class Trainings:
+    """Trainings of which nothing is kept."""
+
+    codes: Path | None = None
+    """Where the codes of the run may lie until it is finished."""
+
+    def train(self, name: str, training: Training, examples: Examples, validation: Examples | None = None) -> History:
+        """Train on examples, and measure on others if there are any; the name is for files."""
+        return training.fit(examples, validation)
+
+
+class KeptTrainings(Trainings):
+    """Trainings that leave checkpoints, and at their end their weights and history.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    owner : str
+        What tells the run from all others.
+    seconds : float
+        Least time between two checkpoints.
+    """
+
+    def __init__(self, folder: Path, owner: str, seconds: float) -> None:
+        self._folder, self._owner, self._seconds = folder, owner, seconds
+        self.codes = folder / "codes"
+
+    def train(self, name: str, training: Training, examples: Examples, validation: Examples | None = None) -> History:
+        """The same; what is finished is read, and what was interrupted goes on."""
+        path = self._folder / f"{name}.safetensors"
+        checkpoints = Checkpoints(self._folder, name, self._owner, self._seconds)
+        finished = read_owned(path, self._owner, "it is trained again")
+        if finished is None:
+            with _naming_the_last(checkpoints):
+                training.fit(examples, validation, checkpoints)
+            write_owned(path, self._owner, finished_state(training))
+        else:
+            restore_finished(training, finished)
+        checkpoints.remove()
+        return training.history
+
+
+@contextlib.contextmanager
+def _naming_the_last(checkpoints: Checkpoints) -> Iterator[None]:
+    """Say of a training that diverges where its last good state is."""
+    try:
+        yield
+    except DivergedError as error:
+        if checkpoints.last is None:
+            raise
+        raise DivergedError(f"{error}; the last state before that is kept in {checkpoints.last}") from error
