@@ -46,7 +46,7 @@ class ClassifierSettings:
         n_hidden = len(self.sizes) - 2
         if not isinstance(self.activations, tuple | list):
             remedy = "pass for instance ('relu', 'sigmoid')"
-            expected = f"{n_hidden} names, one a hidden layer"
+            expected = "a tuple of names, one a hidden layer"
             raise mismatch("activations", expected=expected, received=repr(self.activations), remedy=remedy)
         object.__setattr__(self, "activations", tuple(self.activations) or ("sigmoid",) * n_hidden)
         if len(self.activations) != n_hidden:

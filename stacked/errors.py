@@ -35,8 +35,8 @@ def check_count(argument: str, value: object, *, least: int = 1) -> None:
 def check_number(argument: str, value: object, low: float, high: float = math.inf) -> None:
     """Raise unless `value` is a finite number in [low, high]."""
     if not _is_finite(value) or not low <= value <= high:  # type: ignore[operator]
-        bounds = f"of at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
-        expected = f"a number {bounds}"
+        bounds = f"number of at least {low:g}" if high == math.inf else f"number from {low:g} to {high:g}"
+        expected = "a finite number" if low == -math.inf else f"a {bounds}"
         raise mismatch(argument, expected=expected, received=repr(value), remedy=f"set {argument} within it")
 
 
