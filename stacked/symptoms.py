@@ -11,6 +11,8 @@ from stacked.dense import Dense
 
 NEAR = 0.01
 """A code is saturated this close to a bound of its activation, as a share of the distance between both."""
+MOST = 0.9
+"""A layer is reported from this share of silent units on; many a sound layer of relu units has half of them dead."""
 FEWEST = 10
 """With fewer rows nothing is said of units."""
 LARGE = 100.0
@@ -26,7 +28,7 @@ def likely_cause(sample: Tensor | None) -> str:
 
 
 def signs_in_layers(layers: Sequence[Dense], x: Tensor) -> list[str]:
-    """Layers half of whose units or more say the same of every row; none, as a rule.
+    """Layers nearly all of whose units say the same of every row; none, as a rule.
 
     Parameters
     ----------
@@ -38,21 +40,21 @@ def signs_in_layers(layers: Sequence[Dense], x: Tensor) -> list[str]:
     signs = []
     for number, layer in enumerate(layers, start=1):
         x = layer(x)
-        kinds = {"dead (0": (x == 0).all(dim=0), "saturated (at a bound": _saturated(x, layer.activation)}
-        counts = {kind: int(units.sum()) for kind, units in kinds.items()}
-        kind = max(counts, key=lambda kind: counts[kind])
-        if len(x) >= FEWEST and 2 * counts[kind] >= x.shape[1]:
-            units = f"{counts[kind]} of the {x.shape[1]} units of hidden layer {number}"
-            signs.append(f"{units} are {kind} on all of {len(x):,} training rows)")
+        state, silent = _silent(x, layer.activation)
+        count, width = int(silent.sum()), x.shape[1]
+        if len(x) >= FEWEST and count >= MOST * width:
+            units = f"{count} of the {width} units of hidden layer {number}"
+            signs.append(f"{units} are {state} on all of {len(x):,} training rows")
     return signs
 
 
-def _saturated(codes: Tensor, activation: Activation) -> Tensor:
-    """Which units are close to one bound of their activation on every row."""
+def _silent(codes: Tensor, activation: Activation) -> tuple[str, Tensor]:
+    """Which units are close to one bound of their activation on every row, or 0 where it has no bound above."""
     margin = NEAR * (activation.high - activation.low)
     if not math.isfinite(margin):
-        return codes.new_zeros(codes.shape[1], dtype=torch.bool)
-    return (codes <= activation.low + margin).all(dim=0) | (codes >= activation.high - margin).all(dim=0)
+        return "dead", (codes == 0).all(dim=0)
+    low, high = codes <= activation.low + margin, codes >= activation.high - margin
+    return "saturated", low.all(dim=0) | high.all(dim=0)
 
 
 def signs_of_chance(predicted: Tensor, classes: Tensor) -> list[str]:
