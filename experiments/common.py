@@ -1,6 +1,5 @@
 """What all experiments share: flags, where results go, and how a run ends."""
 
-import functools
 import importlib.metadata
 import json
 import platform
@@ -13,12 +12,12 @@ import joblib
 import numpy as np
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stacked import LabelledImages, StackedError, load_mnist
+from stacked import LabelledImages, load_mnist
+from stacked.cli.guard import guarded
 from stacked.devices import device_named
-from stacked.files import write_atomically
+from stacked.files import blaming, write_atomically
 from stacked.rows import fingerprint
 
 Out = Annotated[Path | None, typer.Option(help="Folder for results, made if need be.", show_default="results/NAME")]
@@ -32,21 +31,10 @@ T = TypeVar("T")
 
 
 def launch(main: Callable[..., None]) -> None:
-    """Run an experiment as a command: bad input ends it with one line and 2, Ctrl-C with one line and 130."""
-
-    @functools.wraps(main)
-    def guarded(*args: Any, **kwargs: Any) -> None:
-        try:
-            main(*args, **kwargs)
-        except StackedError as error:
-            Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
-            raise typer.Exit(2) from error
-        except KeyboardInterrupt as interrupt:
-            Console(stderr=True).print("interrupted; finished runs are kept: the same command goes on from there")
-            raise typer.Exit(130) from interrupt
-
+    """Run an experiment as a command, which ends like those of the package."""
+    interrupted = "interrupted; finished runs are kept: the same command goes on from there"
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(guarded)
+    app.command()(guarded(main, interrupted))
     app()
 
 
@@ -130,15 +118,14 @@ def versions_that_matter() -> dict[str, str]:
 
 def make_folder(folder: Path) -> None:
     """Make the folder for results, before any work is done."""
-    try:
+    with blaming(folder, "results"):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StackedError(f"{folder}: no results can be written there ({error}); name another folder") from error
 
 
 def write_results(folder: Path, results: dict[str, Any]) -> None:
     """Write `results.json`, whole or not at all."""
-    write_atomically(folder / "results.json", json.dumps(results, indent=1).encode())
+    with blaming(folder, "results"):
+        write_atomically(folder / "results.json", json.dumps(results, indent=1).encode())
 
 
 def with_progress(items: Iterable[T], total: int, describe: Callable[[T], str]) -> Iterator[T]:

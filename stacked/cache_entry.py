@@ -1,7 +1,8 @@
 """One entry of the cache: an HDF5 file with one contiguous dataset `codes`.
 
 Its first kilobyte, which HDF5 leaves to the user, says that the file is an entry, what it holds, and the SHA-256 of
-the values. All of it is checked when an entry is opened, so that a damaged file is never trusted.
+the values. Nothing of an entry is used before its header has been checked; whether the values are checked too is for
+the caller to say.
 """
 
 import contextlib
@@ -9,15 +10,15 @@ import hashlib
 import json
 import os
 import shutil
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from stacked import hdf5
-from stacked.errors import StackedError, StackedWarning, mismatch
+from stacked.errors import mismatch
+from stacked.files import blaming, replacing
 from stacked.paths import open_plain
 from stacked.rows import Array, blocks
 from stacked.strict_json import parse_json
@@ -25,6 +26,10 @@ from stacked.strict_json import parse_json
 FORMAT = 1
 _MAGIC = b"stacked code cache\n"
 _USER_BLOCK = 1024
+
+
+class ForeignFile(Exception):
+    """A file that was not written by `write_entry`, or cannot be read."""
 
 
 class Codes(NamedTuple):
@@ -40,118 +45,176 @@ class Codes(NamedTuple):
         return self.shape[0] * self.shape[1] * self.dtype.itemsize
 
 
+class Entry(NamedTuple):
+    """An entry whose header is in order.
+
+    `values` is a copy-on-write memory map, `sha256` what their checksum should be, and `identity` tells the file with
+    this header from all others there are.
+    """
+
+    values: "np.memmap[Any, Any]"
+    sha256: str
+    identity: tuple[int, int, bytes]
+
+    def check(self) -> None:
+        """Raise ValueError unless every value is what was written."""
+        if _sha256(self.values) != self.sha256:
+            raise ValueError("its values do not match their checksum")
+
+
 Compute = Callable[[Array], object]
 """Writes codes into the array it is handed."""
 
 
 def is_entry(path: Path) -> bool:
-    """Whether the file was written by `write_entry`, whatever has become of it since."""
-    if not path.is_file():
+    """Whether a file that can be read was written by `write_entry`, whatever has become of it since."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_MAGIC)) == _MAGIC
+    except OSError:
         return False
-    with path.open("rb") as file:
-        return file.read(len(_MAGIC)) == _MAGIC
 
 
-def map_entry(path: Path, codes: Codes) -> "np.memmap[Any, Any]":
-    """The codes of an entry whose values are known to be right, as a copy-on-write memory map."""
-    return _mapped(path, codes)[0]
+def write_entry(path: Path, codes: Codes, compute: Compute) -> "np.memmap[Any, Any]":
+    """Write an entry, whole or not at all, and return its values as a copy-on-write memory map.
 
-
-def write_entry(path: Path, codes: Codes, compute: Compute) -> None:
-    """Write a complete entry and flush it to disk.
+    The name must be `locked`, where others may write the same.
 
     Raises
     ------
     StackedError
         When the file cannot be written. What `compute` raises is passed on.
     """
-    with _blaming(path.parent):
-        offset = _reserve(path, codes)
-        values = np.memmap(path, codes.dtype, "r+", offset, codes.shape)
-    compute(values)
-    with _blaming(path.parent):
-        values.flush()
-        _describe(path, {**_described(codes), "offset": offset, "sha256": _sha256(values)})
-
-
-def _reserve(path: Path, codes: Codes) -> int:
-    """Make the file, with room for the values, and return where in it they begin."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    check_space(path.parent, codes.n_bytes)
-    offset = hdf5.create_contiguous(path, "codes", codes.shape, codes.dtype, _USER_BLOCK)
-    with path.open("r+b") as file:
-        if hasattr(os, "posix_fallocate"):  # a full disk is an error here; in a memory map it would be a crash
-            os.posix_fallocate(file.fileno(), offset, codes.n_bytes)
-    return offset
-
-
-def _describe(path: Path, head: dict[str, Any]) -> None:
-    """Write the header, which makes the file an entry, and flush all of it to disk."""
-    with path.open("r+b") as file:
-        file.write((_MAGIC + json.dumps(head).encode()).ljust(_USER_BLOCK, b" "))
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def open_entry(path: Path, codes: Codes) -> Array | None:
-    """The codes as a copy-on-write memory map; None where there are none, or, with a warning, none to be trusted."""
-    if not os.path.lexists(path):
-        return None
-    try:
-        ours = is_entry(path)
-    except FileNotFoundError:  # removed by another process meanwhile
-        return None
-    if not ours:
-        message = f"{path} was not written by this cache: it is left as it is, and the codes are computed"
-        warnings.warn(message, StackedWarning, stacklevel=2)
-        return None
-    try:
-        return read_entry(path, codes)
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        warnings.warn(f"{path} is computed again, for it cannot be used: {error}", StackedWarning, stacklevel=2)
-        return None
+    with contextlib.ExitStack() as replacement:
+        part = replacement.enter_context(replacing(path))
+        _write(part, codes, compute)
+        with blaming(path.parent, "codes"):
+            values = map_entry(part, codes).values  # before another process may remove it again
+            replacement.close()  # in here: a failed rename is the folder's fault, what `compute` raises is not
+    values.filename = str(path.resolve())  # by which joblib opens it in other processes
+    return values
 
 
 def read_entry(path: Path, codes: Codes) -> Array:
-    """The codes as a copy-on-write memory map, once the header and every value have been checked.
+    """The codes as a copy-on-write memory map, once the header and every value have been checked; see `map_entry`."""
+    entry = map_entry(path, codes)
+    entry.check()
+    return entry.values
+
+
+def map_entry(path: Path, codes: Codes) -> Entry:
+    """The entry, once its header and its size have been checked.
 
     Raises
     ------
     FileNotFoundError
         When there is no such file.
+    ForeignFile
+        When the file is not an entry.
     ValueError
         When the entry is not to be trusted; it says why.
     """
-    try:
-        values, sha256 = _mapped(path, codes)
-    except FileNotFoundError:
-        raise
-    except (OSError, KeyError, TypeError) as error:
-        raise ValueError(str(error)) from error
-    if _sha256(values) != sha256:
-        raise ValueError("its values do not match their checksum")
-    return values
-
-
-def _mapped(path: Path, codes: Codes) -> "tuple[np.memmap[Any, Any], str]":
-    """The values of an entry whose header is in order, and what their checksum should be."""
-    with open_plain(path) as file:
-        head = parse_json(file.read(_USER_BLOCK)[len(_MAGIC) :])
-        if head["format"] != FORMAT:
-            raise ValueError(f"its format is {head['format']!r}, not {FORMAT}")
-        if {**head, **_described(codes)} != head:
+    with _opened(path) as file:
+        head = _head(file)
+        found, offset, sha256 = _described(head)
+        if found != codes:
             raise ValueError("its header describes other codes")
-        if type(head["offset"]) is not int or head["offset"] < _USER_BLOCK:
-            raise ValueError(f"its values cannot begin at {head['offset']!r}")
-        if os.fstat(file.fileno()).st_size < head["offset"] + codes.n_bytes:
-            raise ValueError("it is truncated")
-        return np.memmap(path, codes.dtype, "c", head["offset"], codes.shape), str(head["sha256"])
+        status = os.fstat(file.fileno())
+        if status.st_size != offset + codes.n_bytes:
+            raise ValueError("it is truncated" if status.st_size < offset + codes.n_bytes else "it is too long")
+        values = np.memmap(file, codes.dtype, "c", offset, codes.shape)
+    return Entry(values, sha256, (status.st_dev, status.st_ino, head))
 
 
-def _described(codes: Codes) -> dict[str, Any]:
-    return {"format": FORMAT, "key": codes.key, "shape": list(codes.shape), "dtype": codes.dtype.str}
+def read_codes(path: Path) -> Codes:
+    """What an entry holds, as its header has it; raises as `map_entry`."""
+    with _opened(path) as file:
+        return _described(_head(file))[0]
+
+
+def reserve(file: BinaryIO, offset: int, n_bytes: int) -> None:
+    """Allocate space in a file; a full disk is an error here, and a crash in a memory map."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), offset, n_bytes)
+
+
+def check_space(folder: Path, n_bytes: int) -> None:
+    """Raise when the disk that holds `folder` has less than `n_bytes` left."""
+    free = shutil.disk_usage(folder).free
+    if n_bytes > free:
+        expected, received = f"{-(-n_bytes // 10**6):,} MB left on the disk for codes", f"{free // 10**6:,} MB"
+        remedy = "make room, or name a cache folder on another disk"
+        raise mismatch(str(folder), expected=expected, received=received, remedy=remedy)
+
+
+def _write(path: Path, codes: Codes, compute: Compute) -> None:
+    with blaming(path.parent, "codes"):
+        offset = _make_file(path, codes)
+        values = np.memmap(path, codes.dtype, "r+", offset, codes.shape)
+    compute(values)
+    with blaming(path.parent, "codes"):
+        values.flush()
+        _describe(path, codes, offset, _sha256(values))
+
+
+def _make_file(path: Path, codes: Codes) -> int:
+    """Make the file, with room for the values, and return where in it they begin."""
+    check_space(path.parent, codes.n_bytes)
+    offset = hdf5.create_contiguous(path, "codes", codes.shape, codes.dtype, _USER_BLOCK)
+    with path.open("r+b") as file:
+        reserve(file, offset, codes.n_bytes)
+    return offset
+
+
+def _describe(path: Path, codes: Codes, offset: int, sha256: str) -> None:
+    """Write the header, which makes the file an entry, and flush all of it to disk."""
+    with path.open("r+b") as file:
+        file.write(_encoded(codes, offset, sha256))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return open_plain(path)
+    except FileNotFoundError as error:
+        if os.path.islink(path):
+            raise ForeignFile("it is a link that leads nowhere") from error
+        raise
+    except OSError as error:
+        if os.path.lexists(path):
+            raise ForeignFile(f"it cannot be read ({error.strerror})") from error
+        raise FileNotFoundError(path) from error
+
+
+def _head(file: BinaryIO) -> bytes:
+    head = file.read(_USER_BLOCK)
+    if not head.startswith(_MAGIC):
+        raise ForeignFile("it was not written by stacked")
+    return head
+
+
+def _encoded(codes: Codes, offset: int, sha256: str) -> bytes:
+    what = {"format": FORMAT, "key": codes.key, "shape": codes.shape, "dtype": codes.dtype.str}
+    return (_MAGIC + json.dumps({**what, "offset": offset, "sha256": sha256}).encode()).ljust(_USER_BLOCK, b" ")
+
+
+def _described(head: bytes) -> tuple[Codes, int, str]:
+    """The codes, where they begin, and their checksum; ValueError where a header does not say so."""
+    try:
+        fields = parse_json(head[len(_MAGIC) :])
+        if fields["format"] != FORMAT:
+            raise ValueError(f"its format is {fields['format']!r}, not {FORMAT}")
+        n_rows, n_units = fields["shape"]
+        codes = Codes(fields["key"], (n_rows, n_units), np.dtype(fields["dtype"]))
+        described = codes, fields["offset"], fields["sha256"]
+        if _encoded(*described) != head:
+            raise ValueError("its header is damaged")
+        if type(described[1]) is not int or described[1] < _USER_BLOCK:
+            raise ValueError(f"its values cannot begin at {described[1]!r}")
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"its header is damaged: {error!r}") from error
+    return described
 
 
 def _sha256(values: Array) -> str:
@@ -159,20 +222,3 @@ def _sha256(values: Array) -> str:
     for _, block in blocks(values):
         digest.update(np.ascontiguousarray(block).data)
     return digest.hexdigest()
-
-
-def check_space(folder: Path, n_bytes: int) -> None:
-    """Raise when the disk that holds `folder` has less than `n_bytes` left."""
-    free = shutil.disk_usage(folder).free
-    if n_bytes > free:
-        expected, received = f"{n_bytes / 1e6:,.0f} MB left on the disk for codes", f"{free / 1e6:,.0f} MB"
-        remedy = "make room, or name a cache folder on another disk"
-        raise mismatch(str(folder), expected=expected, received=received, remedy=remedy)
-
-
-@contextlib.contextmanager
-def _blaming(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StackedError(f"no codes can be kept in {folder}: {error}; name another folder") from error

@@ -7,18 +7,18 @@ holds the old index or the new one, whole.
 import contextlib
 import hashlib
 import shutil
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from stacked.autoencoders import Autoencoder
-from stacked.cache_entry import Codes, is_entry, read_entry, write_entry
+from stacked.cache_entry import Codes, ForeignFile, read_entry, write_entry
 from stacked.checkpoint import load_stack, model_key, save
 from stacked.descriptions import check_fields, read_description, write_description
 from stacked.devices import numpy_dtype
 from stacked.errors import StackedError, check_count, mismatch
+from stacked.files import blaming, locked, remove_abandoned, withdrawn_on_failure
 from stacked.rows import Array, Rows, blocks, fingerprint
 from stacked.stack import StackedAutoencoder
 
@@ -54,13 +54,15 @@ def write_index(folder: Path, stack: StackedAutoencoder, depth: int, codes: Rows
     keys = {"stack": model_key(stack), "codes": fingerprint(codes)}
     stack_name, codes_name = _names(keys)
     held = {"depth": depth, "n_rows": len(codes), "encoders": encoders_key(stack.up_to(depth)), **keys}
-    save(stack, folder / stack_name)
-    try:
-        _write_codes(folder / codes_name, keys["codes"], codes)
-        write_description(folder / _FILE, FORMAT, held)
-        _remove_stale(folder, {stack_name, codes_name})
-    except OSError as error:
-        raise StackedError(f"{folder}: the index cannot be written there ({error}); name another folder") from error
+    with blaming(folder, "the index"):
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder / "index"):  # or another who saves here would remove this stack and these codes as stale
+            with withdrawn_on_failure(folder / stack_name, folder / codes_name):
+                save(stack, folder / stack_name)
+                _write_codes(folder / codes_name, keys["codes"], codes)
+                write_description(folder / _FILE, FORMAT, held)
+            _remove_stale(folder, {stack_name, codes_name})
+        remove_abandoned(folder)
 
 
 def read_index(folder: Path, device: str) -> tuple[StackedAutoencoder, int, Array]:
@@ -76,7 +78,7 @@ def read_index(folder: Path, device: str) -> tuple[StackedAutoencoder, int, Arra
     check_fields(path, described, ("depth", "n_rows", "encoders", "stack", "codes"))
     stack_name, codes_name = _names(described)
     stack = load_stack(folder / stack_name, device=device)
-    with _blaming(path):
+    with _naming(path):
         layers = stack.up_to(described["depth"])
         check_count("n_rows", described["n_rows"])
     if encoders_key(layers) != described["encoders"]:
@@ -101,12 +103,8 @@ def _write_codes(path: Path, key: str, rows: Rows) -> None:
         for start, block in blocks(rows):
             out[start : start + len(block)] = block
 
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        write_entry(part, Codes(key, (len(rows), rows.shape[1]), np.dtype(rows.dtype)), copy)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with locked(path):
+        write_entry(path, Codes(key, (len(rows), rows.shape[1]), np.dtype(rows.dtype)), copy)
 
 
 def _remove_stale(folder: Path, current: set[str]) -> None:
@@ -120,17 +118,15 @@ def _remove_stale(folder: Path, current: set[str]) -> None:
 def _read_codes(path: Path, codes: Codes) -> Array:
     wanted = f"{path}: expected the codes of the index, but"
     try:
-        if path.exists() and not is_entry(path):
-            raise StackedError(f"{wanted} the file was not written by stacked; restore it, or make the index again")
         return read_entry(path, codes)
     except FileNotFoundError as error:
         raise StackedError(f"{wanted} there is no such file; restore it, or make the index again") from error
-    except (OSError, ValueError) as error:
+    except (ForeignFile, ValueError) as error:
         raise StackedError(f"{wanted} {error}; restore the file, or make the index again") from error
 
 
 @contextlib.contextmanager
-def _blaming(path: Path) -> Iterator[None]:
+def _naming(path: Path) -> Iterator[None]:
     """Name the file in whatever is wrong with its values."""
     try:
         yield

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from stacked.descriptions import check_fields, read_description, write_description
 from stacked.errors import StackedError, mismatch
-from stacked.files import write_atomically
+from stacked.files import blaming, locked, remove_abandoned, withdrawn_on_failure, write_atomically
 from stacked.paths import read_plain
 from stacked.state_files import check_tensors
 
@@ -30,15 +30,17 @@ def write_model(folder: Path, description: dict[str, Any], tensors: Mapping[str,
     content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
     digest = hashlib.sha256(content).hexdigest()
     weights = f"weights-{digest[:16]}.safetensors"
-    try:
+    described = {**description, "weights": weights, "sha256": digest}
+    with blaming(folder, "the model"):
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / weights, content)
-        write_description(folder / "model.json", FORMAT, {**description, "weights": weights, "sha256": digest})
-        for stale in folder.glob("weights-*.safetensors"):
-            if stale.name != weights:
-                stale.unlink()
-    except OSError as error:
-        raise StackedError(f"{folder}: the model cannot be written there ({error}); name another folder") from error
+        with locked(folder / "model"):  # or another who saves here would remove these weights as stale
+            with withdrawn_on_failure(folder / weights):
+                write_atomically(folder / weights, content)
+                write_description(folder / "model.json", FORMAT, described)
+            for stale in folder.glob("weights-*.safetensors"):
+                if stale.name != weights:
+                    stale.unlink()
+        remove_abandoned(folder)
 
 
 def read_model(folder: Path, kind: str, fields: Collection[str]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 A pipe may never end and a device may hold anything, so neither is read.
 """
 
-import errno
 import os
 import stat
 from pathlib import Path
@@ -12,6 +11,14 @@ from typing import BinaryIO
 from stacked.errors import mismatch
 
 PathLike = str | os.PathLike[str]
+
+
+class NotPlain(OSError):
+    """A file that is not read, for a reason of ours; `strerror` has it, as for errors of the system."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.strerror = reason
 
 
 def named_path(value: object, argument: str) -> Path:
@@ -28,12 +35,12 @@ def open_plain(path: Path) -> BinaryIO:
     Raises
     ------
     OSError
-        When it cannot be read, or is a pipe, a device or the like; its `strerror` says which.
+        When it cannot be read; `NotPlain` when it is a pipe, a device or the like. Its `strerror` says why.
     """
     file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 (handed over)
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise OSError(errno.EINVAL, "Not a plain file")
+        raise NotPlain("Not a plain file")
     return file
 
 
@@ -48,7 +55,7 @@ def read_plain(path: Path, most: int) -> bytes:
     with open_plain(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > most:
-            raise OSError(errno.EFBIG, f"It has {size} bytes, more than the {most} it can need")
+            raise NotPlain(f"It has {size} bytes, more than the {most} it can need")
         return file.read(size)
 
 

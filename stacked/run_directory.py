@@ -17,7 +17,7 @@ import torch
 
 from stacked.differences import differences
 from stacked.errors import StackedError, StackedWarning, check_number, mismatch
-from stacked.files import locked, remove_abandoned, write_atomically
+from stacked.files import blaming, locked, remove_abandoned, write_atomically
 from stacked.paths import PathLike, named_path, read_plain
 from stacked.randomness import Randomness, Seeded
 from stacked.settings import to_json
@@ -97,12 +97,11 @@ class RunDirectory:
 
     @contextlib.contextmanager
     def _blaming(self) -> Iterator[None]:
-        try:
-            yield
-        except TimeoutError as error:
-            raise StackedError(f"{self.folder}: another process works on this run; wait for its end") from error
-        except OSError as error:
-            raise StackedError(f"{self.folder}: no run can be kept there ({error}); name another folder") from error
+        with blaming(self.folder, "the run"):
+            try:
+                yield
+            except TimeoutError as error:
+                raise StackedError(f"{self.folder}: another process works on this run; wait for its end") from error
 
 
 class Runnable(Protocol):

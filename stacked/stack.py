@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from stacked.autoencoders import Autoencoder, LayerSettings
-from stacked.cache import CodeCache, cache_for_run
+from stacked.cache import CodeCache
 from stacked.callbacks import Callback, History, check_callbacks
 from stacked.codes import Ascent, cached_codes, code_key, encode_rows
 from stacked.dense import Dense
@@ -25,6 +25,7 @@ from stacked.rows import Array, Rows, as_rows, fingerprint, map_rows, value_rang
 from stacked.run_directory import Details, RunDirectory, opened_run
 from stacked.stack_checks import check_layers, check_ranges
 from stacked.state_files import fingerprint_of
+from stacked.temporary_cache import cache_for_run
 from stacked.training import Streams, Training, restored_unless_finished
 from stacked.training_config import TrainingConfig, check_plan
 from stacked.unrolled import Unrolled

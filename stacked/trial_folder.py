@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 
 from stacked.differences import differences
-from stacked.errors import StackedError, mismatch
-from stacked.files import write_atomically
+from stacked.errors import mismatch
+from stacked.files import blaming, remove_abandoned, write_atomically
 from stacked.paths import open_plain, read_plain
 from stacked.rows import Array
 from stacked.strict_json import MOST_BYTES
 from stacked.trial import Outcome, Trial
+
+_WHAT = "results"
 
 
 class TrialFolder:
@@ -38,17 +40,16 @@ class TrialFolder:
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
-        self._runs = folder / "runs"
+        self._folder, self._runs = folder, folder / "runs"
         path = self._runs / "settings.json"
         wanted = json.loads(json.dumps(settings))
-        try:
+        with blaming(folder, _WHAT):
             self._runs.mkdir(parents=True, exist_ok=True)
+            remove_abandoned(self._runs)
             if path.exists():
                 _check_same(folder, _json(path), wanted)
             else:
                 write_atomically(path, json.dumps(wanted, indent=1).encode())
-        except OSError as error:
-            raise StackedError(f"{folder}: no results can be written there ({error}); name another folder") from error
 
     def load(self, arm: str, seed: int) -> Trial | None:
         """A trial; None when it has not been finished."""
@@ -60,12 +61,20 @@ class TrialFolder:
         return trial if named and isinstance(trial.figures, dict) and isinstance(trial.failure, str) else None
 
     def store(self, arm: str, seed: int, outcome: Outcome, *, arrays: bool) -> Trial:
-        """Keep a finished trial, and its arrays where pictures are wanted; returns the trial as `load` will."""
+        """Keep a finished trial, and its arrays where pictures are wanted; returns the trial as `load` will.
+
+        Raises
+        ------
+        StackedError
+            When the folder cannot be written.
+        """
         path = self._path(arm, seed)
         stored = json.dumps(Trial(arm, seed, outcome.figures, outcome.failure)._asdict())
-        if arrays and outcome.arrays:
-            write_atomically(path.with_suffix(".npz"), _packed(outcome.arrays))
-        write_atomically(path, stored.encode())  # after the arrays, for it says that the trial is finished
+        packed = _packed(outcome.arrays) if arrays and outcome.arrays else None
+        with blaming(self._folder, _WHAT):
+            if packed is not None:
+                write_atomically(path.with_suffix(".npz"), packed)
+            write_atomically(path, stored.encode())  # after the arrays, for it says that the trial is finished
         shutil.rmtree(self.scratch(arm, seed), ignore_errors=True)
         with contextlib.suppress(OSError):  # others are unfinished
             self.scratch(arm, seed).parent.rmdir()

@@ -45,6 +45,11 @@ KINDS: dict[str, LayerSettings] = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The flag for tests that may go on for longer."""
+    parser.addoption("--long", action="store_true", help="ten times as long: a shared cache under load, damaged files")
+
+
 @pytest.fixture(params=KINDS)
 def settings(request: pytest.FixtureRequest) -> LayerSettings:
     """The settings of one layer, each kind in turn."""

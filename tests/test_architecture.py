@@ -20,17 +20,19 @@ ORDER = [
     *("autoencoders.base", "autoencoders.dense", "autoencoders.plain", "autoencoders.denoising"),
     *("autoencoders.contractive", "autoencoders.sparsity", "autoencoders.revival", "autoencoders.sparse"),
     *("autoencoders.variational", "autoencoders"),
-    *("cache_entry", "cache", "codes", "stack_checks", "unrolled", "stack"),
+    *("cache_entry", "cache", "temporary_cache", "codes", "stack_checks", "unrolled", "stack"),
     *("network", "classifier_settings", "classifier", "descriptions", "model_files", "checkpoint"),
     *("joined_rows", "neighbours", "index_files", "retrieval"),
     *("trial", "trial_folder", "campaign", "comparison", "statistics", "error_table", "measures"),
     *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter", "plots"),
+    *("cli.guard", "cli.sizes", "cli.cache", "cli", "__main__"),
 ]
 ONLY_IN = {
     "h5py": {"hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "hdf5_tables"},
     "matplotlib": {"plots.page", "plots.distributions"},
     "rich": {"progress"},
     "joblib": {"campaign"},
+    "typer": {"cli.guard", "cli.cache"},
 }
 FILES = sorted(
     path for folder in (PACKAGE, ROOT / "experiments", ROOT / "benchmarks") for path in folder.rglob("*.py")

@@ -1,18 +1,26 @@
 """The cache of codes: computed once, never trusted when damaged, bounded, careful with what is not its own."""
 
+import contextlib
 import json
 import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
 
-from stacked.cache import CodeCache, temporary_cache
-from stacked.cache_entry import Codes, check_space, is_entry, open_entry, write_entry
+from stacked.cache import CodeCache
+from stacked.cache_entry import Codes, check_space, is_entry, write_entry
 from stacked.errors import StackedError, StackedWarning
+from stacked.temporary_cache import temporary_cache
 
 CODES = Codes("a" * 64, (5, 3), np.dtype("f4"))
 VALUES = np.random.default_rng(6).random((5, 3), dtype=np.float32)
@@ -153,9 +161,59 @@ def test_a_flipped_bit_anywhere_in_the_values_is_noticed_and_repaired(cache):
     start = place(path_of(cache))
     for i in range(CODES.n_bytes):
         flip(path_of(cache), start + i, bit=i % 8)
-        assert np.array_equal(warned(cache, why="checksum"), VALUES)
-        assert np.array_equal(cache.get(CODES, not_to_be_computed), VALUES)
-    assert cache.computed == 1 + CODES.n_bytes
+        other = CodeCache(cache.folder)
+        assert np.array_equal(warned(other, why="checksum"), VALUES)
+        assert np.array_equal(other.get(CODES, not_to_be_computed), VALUES)
+        assert (other.computed, other.reused) == (1, 1)
+
+
+def damaged(cache):
+    """A cache with an entry, one bit of whose values is wrong."""
+    cache.get(CODES, put_values)
+    flip(path_of(cache), place(path_of(cache)))
+    return CodeCache(cache.folder)
+
+
+def test_the_values_are_checked_once_by_each_cache(cache):
+    cache.get(CODES, put_values)
+    first, second = CodeCache(cache.folder), CodeCache(cache.folder)
+    first.get(CODES, not_to_be_computed)
+    flip(path_of(cache), place(path_of(cache)))
+    assert not np.array_equal(first.get(CODES, not_to_be_computed), VALUES)
+    assert np.array_equal(warned(second, why="checksum"), VALUES)
+
+
+def test_a_file_that_takes_the_place_of_a_checked_one_is_checked(cache):
+    cache.get(CODES, put_values)
+    cache.get(CODES, not_to_be_computed)
+    content = bytearray(path_of(cache).read_bytes())
+    content[-1] ^= 1
+    (cache.folder / "new").write_bytes(content)
+    (cache.folder / "new").replace(path_of(cache))
+    assert np.array_equal(warned(cache, why="checksum"), VALUES)
+
+
+def test_values_are_not_checked_when_that_is_not_wanted(cache):
+    damaged(cache)
+    trusting = CodeCache(cache.folder, verify=False)
+    assert not np.array_equal(trusting.get(CODES, not_to_be_computed), VALUES)
+    content = path_of(cache).read_bytes()
+    path_of(cache).write_bytes(content[:-1])
+    assert np.array_equal(warned(trusting, why="truncated"), VALUES)
+
+
+@pytest.mark.parametrize("verify", [1, None, "yes"])
+def test_whether_to_verify_is_true_or_false(tmp_path, verify):
+    with pytest.raises(StackedError, match="verify: expected True or False"):
+        CodeCache(tmp_path, verify=verify)
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_a_file_with_more_at_its_end_is_computed_again(cache, verify):
+    cache.get(CODES, put_values)
+    with path_of(cache).open("ab") as file:
+        file.write(b"0")
+    assert np.array_equal(warned(CodeCache(cache.folder, verify=verify), why="too long"), VALUES)
 
 
 def test_a_flipped_bit_in_the_header_never_gives_wrong_codes(cache, tmp_path):
@@ -289,10 +347,6 @@ def test_an_entry_is_known_by_its_first_bytes(tmp_path):
     (tmp_path / "b").write_bytes(FOREIGN)
     (tmp_path / "c").write_bytes(b"")
     assert [is_entry(tmp_path / name) for name in "abc"] == [True, False, False]
-
-
-def test_an_entry_that_is_not_there_is_none(tmp_path):
-    assert open_entry(tmp_path / "a", CODES) is None
 
 
 # Failures
@@ -476,6 +530,230 @@ def test_a_temporary_cache_is_gone_after_a_failure():
     assert not folder[0].exists()
 
 
+# Killed processes
+
+HELD = """
+import sys, time
+from stacked.temporary_cache import temporary_cache
+import numpy as np
+from stacked.cache_entry import Codes
+with temporary_cache() as cache:
+    cache.get(Codes("k", (5, 3), np.dtype("f4")), lambda out: out.fill(1))
+    print(cache.folder, flush=True)
+    time.sleep(100)
+"""
+
+
+@contextlib.contextmanager
+def holder_of_a_temporary_cache(tmp_path):
+    """The folder of the temporary cache of a process that is killed at the end."""
+    where = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-c", HELD], env=where, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield Path(process.stdout.readline().strip())
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def temporary_files(tmp_path, monkeypatch):
+    """The folder in which this process makes temporary ones."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_the_temporary_cache_of_a_killed_process_is_removed_by_the_next(temporary_files):
+    with holder_of_a_temporary_cache(temporary_files) as folder:
+        with temporary_cache() as cache:
+            assert cache.folder != folder
+        assert files(folder) == [".owner.stacked.lock", "k.h5"]  # its process lives
+    assert folder.is_dir()
+    with temporary_cache() as cache:
+        assert list(temporary_files.iterdir()) == [cache.folder]
+    assert files(temporary_files) == []
+
+
+@pytest.mark.parametrize(
+    "content", [[], ["k.h5"], ["owner"], [".owner.lock"], ["k.h5", ".k.h5.stacked.lock"]], ids=str
+)
+def test_folders_that_may_be_of_others_are_left_alone(temporary_files, content):
+    (temporary_files / "stacked-mine").mkdir()
+    (temporary_files / "stacked-file").write_bytes(FOREIGN)
+    for name in content:
+        (temporary_files / "stacked-mine" / name).write_bytes(FOREIGN)
+    before = files(temporary_files)
+    with temporary_cache():
+        pass
+    assert files(temporary_files) == before
+
+
+def test_a_link_to_an_abandoned_folder_is_left_alone(temporary_files):
+    mine = temporary_files / "mine"
+    mine.mkdir()
+    (mine / ".owner.stacked.lock").write_bytes(b"")
+    (mine / "needed").write_bytes(FOREIGN)
+    (temporary_files / "stacked-link").symlink_to(mine)
+    with temporary_cache():
+        pass
+    assert (mine / "needed").read_bytes() == FOREIGN
+
+
+def test_temporary_caches_may_be_made_all_at_once(temporary_files):
+    def use(number):
+        with temporary_cache() as cache:
+            return [cache.get(named(str(i)), put_constant(number)).max() for i in range(3)]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(use, range(60))) == [[number] * 3 for number in range(60)]
+    assert files(temporary_files) == []
+
+
+def test_no_room_for_temporary_files_is_named(temporary_files, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary_files / "none"))
+    with pytest.raises(StackedError, match="none: temporary codes cannot be written there"), temporary_cache():
+        pass
+
+
+KILLED = """
+import os, sys
+import numpy as np
+from stacked import CodeCache
+from stacked.cache_entry import Codes
+CodeCache(sys.argv[1]).get(Codes("a" * 64, (5, 3), np.dtype("f4")), lambda out: os.kill(os.getpid(), 9))
+"""
+
+
+def test_what_a_killed_writer_left_is_no_hindrance_and_is_removed_by_the_next(cache):
+    killed = subprocess.run([sys.executable, "-c", KILLED, cache.folder], check=False)
+    assert killed.returncode == -9
+    left = [f".{path_of(cache).name}.stacked.{what}" for what in ("lock", "part")]
+    assert files(cache.folder) == left
+    cache.get(named("b"), put_constant(1))
+    assert files(cache.folder) == ["b.h5"]
+    assert np.array_equal(cache.get(CODES, put_values), VALUES)
+
+
+def test_pruning_removes_what_a_killed_writer_left(cache):
+    subprocess.run([sys.executable, "-c", KILLED, cache.folder], check=False)
+    assert cache.prune(10**6) == []
+    assert files(cache.folder) == []
+
+
+# At once
+
+
+def test_one_computes_and_the_others_wait(cache):
+    begun, release, calls = threading.Event(), threading.Event(), []
+
+    def compute(out):
+        calls.append(1)
+        begun.set()
+        assert release.wait(60)
+        out[:] = VALUES
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(CodeCache(cache.folder).get, CODES, compute) for _ in range(4)]
+        assert begun.wait(60)
+        other = cache.get(named("b"), put_constant(1))  # nobody waits for what nobody else computes
+        release.set()
+        assert all(np.array_equal(codes.result(), VALUES) for codes in asked)
+    assert (len(calls), other.max()) == (1, 1)
+
+
+def test_when_the_one_who_computes_fails_the_next_takes_over(cache):
+    begun, release = threading.Event(), threading.Event()
+
+    def fail(out):
+        begun.set()
+        assert release.wait(60)
+        raise Broken
+
+    with ThreadPoolExecutor(2) as pool:
+        failing = pool.submit(cache.get, CODES, fail)
+        assert begun.wait(60)
+        waiting = pool.submit(CodeCache(cache.folder).get, CODES, put_values)
+        release.set()
+        with pytest.raises(Broken):
+            failing.result()
+        assert np.array_equal(waiting.result(), VALUES)
+
+
+def test_a_damaged_entry_is_repaired_and_reported_once(cache):
+    damaged(cache)
+    with warnings.catch_warnings(record=True) as given, ThreadPoolExecutor(4) as pool:
+        warnings.simplefilter("always")
+        asked = [pool.submit(CodeCache(cache.folder).get, CODES, put_values) for _ in range(4)]
+        assert all(np.array_equal(codes.result(), VALUES) for codes in asked)
+    assert len(given) == 1
+
+
+# Looking
+
+
+def test_entries_say_what_they_hold_the_one_used_last_at_first(cache):
+    for key in "abc":
+        cache.get(named(key, n=ord(key)), put_constant(1))
+    age(cache, "b", "c", "a")
+    cache.get(named("c", n=99), not_to_be_computed)
+    kept = cache.entries()
+    assert [entry.codes for entry in kept] == [named(key, n=ord(key)) for key in "cab"]
+    assert [entry.path for entry in kept] == [cache.folder / f"{key}.h5" for key in "cab"]
+    assert sum(entry.n_bytes for entry in kept) == cache.size()
+    assert kept[2].last_used == 1_000_001
+
+
+def test_a_folder_that_is_not_there_has_no_entries(cache):
+    assert (cache.entries(), cache.verify_all(), cache.prune(1)) == ([], {}, [])
+    assert not cache.folder.exists()
+
+
+def test_verifying_names_what_is_damaged_and_why(cache):
+    for key in "abcde":
+        cache.get(named(key), put_constant(1))
+    (cache.folder / "mine.h5").write_bytes(FOREIGN)
+    flip(cache.folder / "b.h5", -1)
+    (cache.folder / "c.h5").write_bytes((cache.folder / "c.h5").read_bytes()[:-1])
+    (cache.folder / "d.h5").rename(cache.folder / "f.h5")
+    flip(cache.folder / "e.h5", 30)
+    found = {path.name: why for path, why in cache.verify_all().items()}
+    assert list(found) == ["b.h5", "c.h5", "e.h5", "f.h5"]
+    assert found["b.h5"] == "its values do not match their checksum"
+    assert found["c.h5"] == "it is truncated"
+    assert found["f.h5"] == "its header describes other codes"
+    assert {entry.path.name for entry in cache.entries() if entry.codes is None} == {"e.h5", "f.h5"}
+
+
+def test_pruning_removes_until_the_rest_fit(cache):
+    for key in "abc":
+        cache.get(named(key), put_constant(1))
+    age(cache, "b", "a", "c")
+    assert [path.name for path in cache.prune(cache.size() - 1)] == ["b.h5"]
+    assert cache.prune(cache.size()) == []
+    assert [path.name for path in cache.prune(0)] == ["a.h5", "c.h5"]
+
+
+# Full disks and folders of others
+
+
+def test_too_little_room_for_codes_without_a_name_is_an_error(cache, monkeypatch):
+    path_of(cache).mkdir(parents=True)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=CODES.n_bytes - 1))
+    with (
+        pytest.warns(StackedWarning, match="left as it is"),
+        pytest.raises(StackedError, match=f"{tempfile.gettempdir()}: expected .* left on the disk"),
+    ):
+        cache.get(CODES, not_to_be_computed)
+
+
+@pytest.mark.parametrize(
+    "name", [".mine.part", ".mine.lock", ".mine.h5.part", ".stacked.lock.mine", "mine.stacked.lock"]
+)
+def test_files_of_other_programs_are_not_taken_for_abandoned_ones(tmp_path, name):
+    (tmp_path / name).write_bytes(FOREIGN)
+    CodeCache(tmp_path).get(CODES, put_values)
+    assert (tmp_path / name).read_bytes() == FOREIGN
+
+
 @pytest.mark.parametrize("offset", [-1, 0, 1023, 2048.0, True, None, "2048", [2048], 2**70, 10**200], ids=repr)
 def test_an_entry_whose_values_cannot_lie_where_it_says_is_computed_again(cache, offset):
     cache.get(CODES, put_values)
@@ -491,6 +769,6 @@ def test_an_entry_whose_values_cannot_lie_where_it_says_is_computed_again(cache,
 def test_a_pipe_in_the_place_of_an_entry_is_left_as_it_is(cache):
     cache.folder.mkdir()
     os.mkfifo(path_of(cache))
-    with pytest.warns(StackedWarning, match="was not written by this cache"):
+    with pytest.warns(StackedWarning, match="left as it is, .* it cannot be read .Not a plain file."):
         assert np.array_equal(cache.get(CODES, put_values), VALUES)
     assert path_of(cache).is_fifo()

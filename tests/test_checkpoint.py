@@ -7,6 +7,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -656,3 +657,40 @@ def test_a_folder_that_is_not_there_is_an_error_of_the_system(tmp_path, folder):
     with pytest.raises(OSError, match=r"No such file|Not a directory"):
         write_atomically(tmp_path / folder / "a", b"content")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+# Saves at once, and killed ones
+
+KILLED = """
+import os, sys
+from stacked import Plain, StackedAutoencoder, files, model_files, save
+
+def die(*arguments):
+    os.kill(os.getpid(), 9)
+
+folder, module, step = sys.argv[1:]
+setattr(sys.modules[f"stacked.{module}"], step, die)
+save(StackedAutoencoder([Plain(3)], seed=7).draw(12), folder)
+"""
+
+
+@pytest.mark.parametrize(("module", "step"), [("files", "_flush_names"), ("model_files", "write_atomically")])
+def test_what_a_killed_save_leaves_is_no_hindrance_and_is_removed_by_the_next(tmp_path, module, step):
+    stack = StackedAutoencoder([Plain(4)]).draw(12)
+    save(stack, tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path, module, step], check=False)
+    assert killed.returncode == -9
+    assert sorted(tmp_path.rglob("*")) != before
+    load_stack(tmp_path)
+    save(stack, tmp_path)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_models_may_be_saved_to_one_folder_all_at_once(tmp_path):
+    stacks = [StackedAutoencoder([Plain(4)], seed=seed).draw(12) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in pool.map(lambda stack: save(stack, tmp_path), stacks * 10):
+            pass
+    load_stack(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2

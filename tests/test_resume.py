@@ -249,7 +249,7 @@ def test_a_folder_with_something_else_in_it_is_refused_and_left_alone(rows, tmp_
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(rows, tmp_path):
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(StackedError, match=r"file/run: no run can be kept there \(.*\); name another folder"):
+    with pytest.raises(StackedError, match=r"file/run: the run cannot be written there \(.*\); name another folder"):
         StackedAutoencoder([Plain(8)]).fit(rows, run=tmp_path / "file" / "run")
 
 

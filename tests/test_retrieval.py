@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import h5py
@@ -456,7 +459,7 @@ def test_a_codes_folder_in_place_of_the_file(saved):
     path = only(saved, "codes-*")
     path.unlink()
     path.mkdir()
-    refused(saved, "was not written by stacked")
+    refused(saved, "it cannot be read .Is a directory")
 
 
 def test_keys_from_a_stranger_lead_to_no_other_folder(saved, tmp_path):
@@ -469,3 +472,57 @@ def test_keys_from_a_stranger_lead_to_no_other_folder(saved, tmp_path):
 def test_the_folder_may_be_moved(saved, index, tmp_path):
     moved = Path(shutil.move(saved, tmp_path / "elsewhere"))
     same(load_index(moved).search(QUERIES), index.search(QUERIES))
+
+
+# Saves at once, and killed ones
+
+KILLED = """
+import os, sys
+import numpy as np
+from stacked import CodeIndex, Plain, StackedAutoencoder, index_files, model_files
+
+def die(*arguments):
+    os.kill(os.getpid(), 9)
+
+folder, module, step = sys.argv[1:]
+index = CodeIndex(StackedAutoencoder([Plain(3)], seed=7).draw(12))
+index.add(np.random.default_rng(3).random((40, 12)))
+setattr(sys.modules[f"stacked.{module}"], step, die)
+index.save(folder)
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "step"),
+    [
+        ("model_files", "write_atomically"),
+        ("files", "_flush_names"),
+        ("index_files", "_write_codes"),
+        ("cache_entry", "_describe"),
+        ("index_files", "write_description"),
+        ("index_files", "_remove_stale"),
+    ],
+)
+def test_what_a_killed_save_leaves_is_no_hindrance_and_is_removed_by_the_next(saved, index, module, step):
+    before = names(saved)
+    killed = subprocess.run([sys.executable, "-c", KILLED, saved, module, step], check=False)
+    assert killed.returncode == -9
+    assert set(names(saved)) != set(before)
+    if step == "_remove_stale":
+        assert len(load_index(saved)) == 40
+    else:
+        same(load_index(saved).search(QUERIES), index.search(QUERIES))
+    index.save(saved)
+    assert names(saved) == before
+    assert list(saved.rglob(".*")) == []
+    same(load_index(saved).search(QUERIES), index.search(QUERIES))
+
+
+def test_indexes_may_be_saved_to_one_folder_all_at_once(tmp_path):
+    indexes = [CodeIndex(trained(seed=seed)).add(rows_of(30 + seed)) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in pool.map(lambda index: index.save(tmp_path), indexes * 5):
+            pass
+    loaded = load_index(tmp_path)
+    same(loaded.search(QUERIES), indexes[len(loaded) - 30].search(QUERIES))
+    assert len(names(tmp_path)) == 3
