@@ -41,6 +41,9 @@ class _RichDisplay(Display):
         self._task = self._progress.add_task(training.name, total=total, epoch="", loss="", speed="")
         self._rows = self._rows_before = training.rows_done
         self._began = time.perf_counter()
+        if self._rows > 0:
+            place = f"epoch {len(training.history) + 1}, step {training.books.steps + 1}"
+            self.note(f"{training.name}: goes on in {place}")
 
     def on_step(self, training: "Training", n_rows: int) -> None:
         self._rows += n_rows

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from stacked import CodeCache, StackedError
+from stacked import CodeCache, StackedError, StackedWarning
 from stacked.cache_entry import Codes
 from stacked.cli import app
 from stacked.cli.guard import guarded, new_app
@@ -245,3 +246,19 @@ def test_ctrl_c_ends_a_process_with_one_line():
         running.send_signal(signal.SIGINT)
         _, told = running.communicate(timeout=60)
     assert (running.returncode, told) == (130, "interrupted\n")
+
+
+def test_a_warning_is_one_line_and_work_goes_on():
+    """And what shows warnings elsewhere is as it was."""
+
+    def command():
+        """Warn."""
+        warnings.warn("a unit is dead", StackedWarning, stacklevel=1)
+        typer.echo("done")
+
+    before = warnings.showwarning
+    main = new_app()
+    main.command()(guarded(command))
+    ended = CliRunner().invoke(main, [])
+    assert (ended.exit_code, ended.stdout, ended.stderr) == (0, "done\n", "warning: a unit is dead\n")
+    assert warnings.showwarning is before

@@ -431,3 +431,15 @@ def test_resuming_from_a_copy_of_every_moment_gives_the_same(rows, tmp_path):
     expected = fit(tmp_path / "run", callbacks=[Copy()])
     assert len(list(copies.iterdir())) == 2 * 2 * 4
     assert all(fit(copy) == expected for copy in copies.iterdir())
+
+
+def test_the_display_says_where_it_goes_on_and_counts_what_was_done_before(rows, tmp_path, capsys):
+    def fit(**options):
+        return StackedAutoencoder([Plain(7)], MOMENTUM).fit(rows, run=RunDirectory(tmp_path, 0), **options)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(callbacks=[Interrupt(9)])
+    fit(progress=True)
+    shown = capsys.readouterr().err
+    assert "layer 1: plain 12-7: goes on in epoch 2, step 3" in shown
+    assert "100%" in shown or "epoch 3/3" in shown

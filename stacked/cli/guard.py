@@ -1,13 +1,14 @@
-"""How commands end: bad input with one line and 2, Ctrl-C with one line and 130."""
+"""How commands speak: warnings in one line, bad input with one line and 2, Ctrl-C with one line and 130."""
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
-from stacked.errors import StackedError
+from stacked.errors import StackedError, StackedWarning
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
@@ -31,12 +32,14 @@ def guarded(command: Callable[..., None], interrupted: str = "interrupted") -> C
     @functools.wraps(command)
     def run(*args: Any, debug: bool, **kwargs: Any) -> None:
         try:
-            command(*args, **kwargs)
+            with warnings.catch_warnings():  # which puts back what shows them
+                warnings.simplefilter("always", StackedWarning)
+                warnings.showwarning = _show
+                command(*args, **kwargs)
         except StackedError as error:
             if debug:
                 raise
-            typer.secho("error: ", err=True, nl=False, fg="red", bold=True)
-            typer.echo(error, err=True)
+            _say("error", "red", error)
             raise typer.Exit(2) from error
         except KeyboardInterrupt as interrupt:
             typer.echo(interrupted, err=True)
@@ -47,3 +50,12 @@ def guarded(command: Callable[..., None], interrupted: str = "interrupted") -> C
     run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), flag])  # type: ignore[attr-defined]
     run.__annotations__ = {**command.__annotations__, "debug": Debug}
     return run
+
+
+def _show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+    _say("warning", "yellow", message)
+
+
+def _say(what: str, colour: str, message: object) -> None:
+    typer.secho(f"{what}: ", err=True, nl=False, fg=colour, bold=True)
+    typer.echo(message, err=True)
