@@ -47,7 +47,7 @@ KINDS: dict[str, LayerSettings] = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The flag for tests that may go on for longer."""
-    parser.addoption("--long", action="store_true", help="ten times as long: a shared cache under load, damaged files")
+    parser.addoption("--long", action="store_true", help="ten times as long: shared caches, damaged files")
 
 
 @pytest.fixture(params=KINDS)
