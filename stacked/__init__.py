@@ -20,6 +20,8 @@ from stacked.classifier_settings import ClassifierSettings
 from stacked.corruption import Gaussian, Masking, SaltAndPepper
 from stacked.datasets import LabelledImages, load_idx, load_mnist
 from stacked.errors import DivergedError, StackedError, StackedWarning
+from stacked.hdf5_rows import Trusted
+from stacked.hdf5_tables import load_hdf5
 from stacked.neighbours import Neighbours, nearest
 from stacked.optimizers import LBFGS, SGD, Adam
 from stacked.retrieval import CodeIndex, load_index
@@ -61,8 +63,10 @@ __all__ = [
     "StackedWarning",
     "TopK",
     "TrainingConfig",
+    "Trusted",
     "Variational",
     "load_classifier",
+    "load_hdf5",
     "load_idx",
     "load_index",
     "load_mnist",

@@ -23,6 +23,7 @@ from stacked.cache_entry import (
 )
 from stacked.errors import StackedWarning, check_count, check_flag
 from stacked.files import blaming, locked, remove_abandoned
+from stacked.paths import PathLike, named_path
 from stacked.rows import Array
 
 
@@ -62,10 +63,10 @@ class CodeCache:
         How often codes were computed, and how often they were found.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], max_bytes: int = 2**29, verify: bool = True) -> None:
+    def __init__(self, folder: PathLike, max_bytes: int = 2**29, verify: bool = True) -> None:
         check_count("max_bytes", max_bytes)
         check_flag("verify", verify)
-        self.folder, self.max_bytes, self.verify = Path(folder), max_bytes, verify
+        self.folder, self.max_bytes, self.verify = named_path(folder, "cache folder"), max_bytes, verify
         self.computed = self.reused = 0
         self._verified: set[tuple[int, int, bytes]] = set()
 

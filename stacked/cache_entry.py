@@ -19,7 +19,9 @@ import numpy as np
 from stacked import hdf5
 from stacked.errors import mismatch
 from stacked.files import blaming, replacing
+from stacked.paths import open_plain
 from stacked.rows import Array, blocks
+from stacked.strict_json import parse_json
 
 FORMAT = 1
 _MAGIC = b"stacked code cache\n"
@@ -174,7 +176,7 @@ def _describe(path: Path, codes: Codes, offset: int, sha256: str) -> None:
 
 def _opened(path: Path) -> BinaryIO:
     try:
-        return path.open("rb")
+        return open_plain(path)
     except FileNotFoundError as error:
         if os.path.islink(path):
             raise ForeignFile("it is a link that leads nowhere") from error
@@ -200,7 +202,7 @@ def _encoded(codes: Codes, offset: int, sha256: str) -> bytes:
 def _described(head: bytes) -> tuple[Codes, int, str]:
     """The codes, where they begin, and their checksum; ValueError where a header does not say so."""
     try:
-        fields = json.loads(head[len(_MAGIC) :])
+        fields = parse_json(head[len(_MAGIC) :])
         if fields["format"] != FORMAT:
             raise ValueError(f"its format is {fields['format']!r}, not {FORMAT}")
         n_rows, n_units = fields["shape"]
@@ -208,7 +210,9 @@ def _described(head: bytes) -> tuple[Codes, int, str]:
         described = codes, fields["offset"], fields["sha256"]
         if _encoded(*described) != head:
             raise ValueError("its header is damaged")
-    except (KeyError, TypeError, RecursionError) as error:
+        if type(described[1]) is not int or described[1] < _USER_BLOCK:
+            raise ValueError(f"its values cannot begin at {described[1]!r}")
+    except (KeyError, TypeError) as error:
         raise ValueError(f"its header is damaged: {error!r}") from error
     return described
 

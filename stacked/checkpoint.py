@@ -4,8 +4,8 @@ import contextlib
 import hashlib
 import json
 import math
-import os
 from collections.abc import Iterator
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,16 @@ from stacked.classifier import FeedforwardClassifier, bare_layers
 from stacked.classifier_settings import ClassifierSettings
 from stacked.devices import device_named, dtype_named, numpy_dtype
 from stacked.errors import StackedError, check_count, check_number, mismatch
-from stacked.model_files import check_tensors, read_model, write_model
+from stacked.model_files import read_model, read_tensors, write_model
+from stacked.paths import PathLike, named_path
 from stacked.randomness import Seeded
 from stacked.settings import from_json, to_json
 from stacked.stack import StackedAutoencoder
 from stacked.training_config import SETTINGS as TRAINING_SETTINGS
 
 _KINDS = (*LAYER_SETTINGS, *TRAINING_SETTINGS, ClassifierSettings)
-
-PathLike = str | os.PathLike[str]
+_STACK_FIELDS = ("n_inputs", "layers", "training", "histories", "fine_tuning", "dtype", "seed")
+_CLASSIFIER_FIELDS = ("settings", "n_frozen", "history", "dtype", "seed")
 
 
 def save(model: StackedAutoencoder | FeedforwardClassifier, folder: PathLike) -> Path:
@@ -41,8 +42,9 @@ def save(model: StackedAutoencoder | FeedforwardClassifier, folder: PathLike) ->
     if not isinstance(model, StackedAutoencoder | FeedforwardClassifier):
         expected, remedy = "a StackedAutoencoder or FeedforwardClassifier", "pass the trained model itself"
         raise mismatch("model", expected=expected, received=type(model).__name__, remedy=remedy)
-    write_model(Path(folder), *_parts(model))
-    return Path(folder)
+    path = named_path(folder, "folder")
+    write_model(path, *_parts(model))
+    return path
 
 
 def model_key(model: StackedAutoencoder | FeedforwardClassifier) -> str:
@@ -67,21 +69,21 @@ def load_stack(
         When the folder holds no stack, or one that is damaged or of another version.
     """
     place = device_named(device)
-    description, tensors = read_model(Path(folder), "stack")
+    kept = cache if cache is None or isinstance(cache, CodeCache) else CodeCache(cache)
+    path = named_path(folder, "folder")
+    description = read_model(path, "stack", _STACK_FIELDS)
     with _whole(folder):
-        layers, training = (from_json(description[field], _KINDS) for field in ("layers", "training"))
+        layers, training = (_settings(description, field) for field in ("layers", "training"))
         check_count("n_inputs", description["n_inputs"])
-        common = {"seed": _seed(description), "dtype": description["dtype"], "device": place, "cache": cache}
-        stack = StackedAutoencoder(layers, (*training,), **common)
+        common = {"seed": _seed(description), "dtype": description["dtype"], "device": place, "cache": kept}
+        stack = StackedAutoencoder(layers, training, **common)
         with torch.device("meta"):  # shapes without the memory, for the settings may promise anything
             expected = stack.bare_layers(description["n_inputs"])
-        check_tensors(tensors, nn.ModuleList(expected).state_dict())
+        tensors = read_tensors(path, description, nn.ModuleList(expected).state_dict())
         stack.layers = stack.bare_layers(description["n_inputs"])
         nn.ModuleList(stack.layers).load_state_dict(tensors)
-        stack.histories = [_history(records) for records in description["histories"]]
+        stack.histories = _histories(description["histories"], len(layers))
         stack.fine_tuning = _history(description["fine_tuning"])
-        if len(stack.histories) != len(stack.layers):
-            raise StackedError(f"expected {len(stack.layers)} histories, received {len(stack.histories)}")
     return stack
 
 
@@ -94,13 +96,14 @@ def load_classifier(folder: PathLike, *, device: str = "cpu") -> FeedforwardClas
         When the folder holds no classifier, or one that is damaged or of another version.
     """
     place = device_named(device)
-    description, tensors = read_model(Path(folder), "classifier")
+    path = named_path(folder, "folder")
+    description = read_model(path, "classifier", _CLASSIFIER_FIELDS)
     with _whole(folder):
         settings = from_json(description["settings"], (ClassifierSettings,))
         dtype = dtype_named(description["dtype"])
         with torch.device("meta"):
             expected = bare_layers(settings, dtype)
-        check_tensors(tensors, nn.ModuleList(expected).state_dict())
+        tensors = read_tensors(path, description, nn.ModuleList(expected).state_dict())
         seed = _seed(description)
         classifier = FeedforwardClassifier(settings, seed=seed, dtype=description["dtype"], device=place)
         nn.ModuleList(classifier.layers).load_state_dict(tensors)
@@ -147,18 +150,43 @@ def _seed(description: dict[str, Any]) -> int:
 
 def _records(history: History) -> list[Record]:
     """The records as JSON has them, which knows no NaN and no infinity: these become null."""
-    return [{name: None if _is_no_number(value) else value for name, value in record.items()} for record in history]
+    return [{name: _stored(name, value) for name, value in record.items()} for record in history]
 
 
-def _is_no_number(value: Any) -> bool:
-    return isinstance(value, float) and not math.isfinite(value)
+def _stored(figure: str, value: Any) -> int | float | None:
+    if not isinstance(value, Real):
+        remedy = "keep other things out of the records"
+        raise mismatch(f"history, figure {figure!r}", expected="a number", received=repr(value)[:80], remedy=remedy)
+    number = int(value) if isinstance(value, Integral) else float(value)
+    return number if math.isfinite(number) else None
+
+
+def _histories(stored: Any, n_layers: int) -> list[History]:
+    """The stored histories, one a layer."""
+    if not isinstance(stored, list) or len(stored) != n_layers:
+        expected, remedy = f"a list of {n_layers}, one a layer", "save the model again"
+        raise mismatch("histories", expected=expected, received=repr(stored)[:80], remedy=remedy)
+    return [_history(records) for records in stored]
 
 
 def _history(records: Any) -> History:
     """A stored history; its nulls are NaN."""
-    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-        raise mismatch("history", expected="a list of records", received=repr(records), remedy="save the model again")
+    if not isinstance(records, list) or not all(_is_record(record) for record in records):
+        received, remedy = repr(records)[:80], "save the model again"
+        raise mismatch("history", expected="a list of records of numbers", received=received, remedy=remedy)
     return History([{k: math.nan if v is None else v for k, v in record.items()} for record in records])
+
+
+def _is_record(record: Any) -> bool:
+    return isinstance(record, dict) and all(value is None or type(value) in (int, float) for value in record.values())
+
+
+def _settings(description: dict[str, Any], field: str) -> Any:
+    """A stored list of settings."""
+    if not isinstance(description[field], list):
+        received, remedy = repr(description[field])[:80], "save the model again"
+        raise mismatch(field, expected="a list of settings", received=received, remedy=remedy)
+    return from_json(description[field], _KINDS)
 
 
 @contextlib.contextmanager

@@ -44,6 +44,10 @@ class ClassifierSettings:
             check_count("sizes", size)
         check_count("sizes[-1] (classes)", self.sizes[-1], least=2)
         n_hidden = len(self.sizes) - 2
+        if not isinstance(self.activations, tuple | list):
+            remedy = "pass for instance ('relu', 'sigmoid')"
+            expected = "a tuple of names, one a hidden layer"
+            raise mismatch("activations", expected=expected, received=repr(self.activations), remedy=remedy)
         object.__setattr__(self, "activations", tuple(self.activations) or ("sigmoid",) * n_hidden)
         if len(self.activations) != n_hidden:
             expected, remedy = f"{n_hidden}, one a hidden layer", "leave them out for sigmoid throughout"

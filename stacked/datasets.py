@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stacked.errors import StackedError, check_choice, mismatch
+from stacked.errors import StackedError, check_choice, check_flag, mismatch
 from stacked.idx import read_idx
+from stacked.paths import PathLike, named_path
 from stacked.rows import Array, ScaledRows
 
 MNIST_VARIABLE = "STACKED_MNIST"
@@ -36,9 +37,7 @@ class LabelledImages(NamedTuple):
     y_test: NDArray[np.int64]
 
 
-def load_mnist(
-    folder: str | os.PathLike[str] | None = None, *, dtype: str = "float32", compact: bool = False
-) -> LabelledImages:
+def load_mnist(folder: PathLike | None = None, *, dtype: str = "float32", compact: bool = False) -> LabelledImages:
     """The MNIST digits: 60,000 for training and 10,000 for testing, 784 pixels each.
 
     Parameters
@@ -56,16 +55,18 @@ def load_mnist(
     StackedError
         When a file is missing, or is not the original by its SHA-256.
     """
+    check_flag("compact", compact)
     images = _load(_mnist_folder(folder), dtype, _MNIST_SHA256)
     return images if compact else _in_memory(images)
 
 
-def load_idx(folder: str | os.PathLike[str], *, dtype: str = "float32", compact: bool = False) -> LabelledImages:
+def load_idx(folder: PathLike, *, dtype: str = "float32", compact: bool = False) -> LabelledImages:
     """Another data set in four files of MNIST's names, such as Fashion-MNIST, without known checksums.
 
     See `load_mnist` for the parameters and errors.
     """
-    images = _load(Path(folder), dtype, {})
+    check_flag("compact", compact)
+    images = _load(named_path(folder, "folder"), dtype, {})
     return images if compact else _in_memory(images)
 
 
@@ -73,10 +74,10 @@ def _in_memory(images: LabelledImages) -> LabelledImages:
     return images._replace(x_train=np.asarray(images.x_train), x_test=np.asarray(images.x_test))
 
 
-def _mnist_folder(folder: str | os.PathLike[str] | None) -> Path:
-    named = folder or os.environ.get(MNIST_VARIABLE)
-    if named:
-        return Path(named)
+def _mnist_folder(folder: PathLike | None) -> Path:
+    named = os.environ.get(MNIST_VARIABLE) or None if folder is None else folder
+    if named is not None:
+        return named_path(named, "folder")
     places = [Path(__file__).parents[1] / "data" / "mnist", Path.cwd() / "data" / "mnist"]
     return next((place for place in places if place.is_dir()), places[-1])
 

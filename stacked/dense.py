@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from stacked.activations import activation_named
+from stacked.errors import mismatch
 from stacked.randomness import Stream
 
 
@@ -15,7 +16,7 @@ class Dense(nn.Module):
     def __init__(self, n_inputs: int, n_units: int, activation: str, dtype: torch.dtype) -> None:
         super().__init__()
         self.activation = activation_named(activation)
-        self.weight = nn.Parameter(torch.zeros(n_units, n_inputs, dtype=dtype))
+        self.weight = nn.Parameter(_zeros(n_units, n_inputs, dtype))
         self.bias = nn.Parameter(torch.zeros(n_units, dtype=dtype))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -93,3 +94,12 @@ class TiedDense(nn.Module):
 def glorot_limit(layer: Dense) -> float:
     """gain * sqrt(6 / (n_inputs + n_units)), the bound of the initial weights."""
     return layer.activation.gain * math.sqrt(6 / sum(layer.weight.shape))
+
+
+def _zeros(n_units: int, n_inputs: int, dtype: torch.dtype) -> Tensor:
+    try:
+        return torch.zeros(n_units, n_inputs, dtype=dtype)
+    except (RuntimeError, TypeError) as error:  # torch has several ways to say that this is too much
+        name, received = f"a layer of {n_units} units", f"{n_units} x {n_inputs} weights of {dtype}"
+        remedy = "use fewer inputs or units"
+        raise mismatch(name, expected="weights that fit into memory", received=received, remedy=remedy) from error

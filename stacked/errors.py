@@ -21,8 +21,8 @@ class StackedWarning(UserWarning):
 
 
 def mismatch(argument: str, *, expected: str, received: object, remedy: str) -> StackedError:
-    """The error for one argument: what, expected, received, remedy."""
-    return StackedError(f"{argument}: expected {expected}, received {received}; {remedy}")
+    """The error for one argument: what, expected, received, remedy, in one line whatever was received."""
+    return StackedError(f"{argument}: expected {expected}, received {_in_short(received)}; {remedy}")
 
 
 def check_count(argument: str, value: object, *, least: int = 1) -> None:
@@ -35,8 +35,8 @@ def check_count(argument: str, value: object, *, least: int = 1) -> None:
 def check_number(argument: str, value: object, low: float, high: float = math.inf) -> None:
     """Raise unless `value` is a finite number in [low, high]."""
     if not _is_finite(value) or not low <= value <= high:  # type: ignore[operator]
-        bounds = f"of at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
-        expected = f"a number {bounds}"
+        bounds = f"number of at least {low:g}" if high == math.inf else f"number from {low:g} to {high:g}"
+        expected = "a finite number" if low == -math.inf else f"a {bounds}"
         raise mismatch(argument, expected=expected, received=repr(value), remedy=f"set {argument} within it")
 
 
@@ -51,6 +51,11 @@ def check_choice(argument: str, value: object, choices: Collection[str]) -> None
     if not isinstance(value, str) or value not in choices:
         expected = "one of " + ", ".join(repr(choice) for choice in choices)
         raise mismatch(argument, expected=expected, received=repr(value), remedy="choose one of these")
+
+
+def _in_short(received: object, most: int = 400) -> str:
+    text = " ".join(str(received).split())
+    return text if len(text) <= most else f"{text[:most]} ..."
 
 
 def _is_finite(value: object) -> bool:

@@ -1,10 +1,13 @@
-"""HDF5 files: contiguous datasets, memory maps. The only file that imports h5py.
+"""HDF5 files: contiguous datasets, memory maps, and what libhdf5 may raise.
 
 A contiguous, uncompressed dataset is a plain block of numbers inside its file. Read through a memory map it is as
 fast as an array in memory, and the operating system keeps what is used; every HDF5 tool can still open the file.
 """
 
+import contextlib
+import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +15,35 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from stacked.errors import StackedError
+from stacked.paths import open_plain
+
 
 def is_dataset(x: Any) -> bool:
     """Whether `x` is an open HDF5 dataset."""
     return isinstance(x, h5py.Dataset)
+
+
+def is_group(x: Any) -> bool:
+    """Whether `x` is an HDF5 group, as a file is."""
+    return isinstance(x, h5py.Group)
+
+
+@contextlib.contextmanager
+def blaming(subject: str, remedy: str) -> Iterator[None]:
+    """Turn whatever libhdf5 raises about a file into one sentence; it has no error of its own."""
+    try:
+        yield
+    except StackedError:
+        raise
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, NotImplementedError, MemoryError) as error:
+        reason = " ".join(str(error.args[0] if error.args else error).split()) or type(error).__name__
+        raise StackedError(f"{subject}: it cannot be read as HDF5 ({reason}); {remedy}") from error
+
+
+def n_bytes(dataset: h5py.Dataset) -> int:
+    """Bytes that the values take in memory, however many the file declares; `dataset.nbytes` may overflow."""
+    return math.prod(int(size) for size in dataset.shape) * int(dataset.dtype.itemsize)
 
 
 def memory_map(dataset: h5py.Dataset) -> NDArray[Any] | None:
@@ -34,10 +62,10 @@ def memory_map(dataset: h5py.Dataset) -> NDArray[Any] | None:
 def _mapped(dataset: h5py.Dataset, offset: int) -> NDArray[Any] | None:
     try:
         # A descriptor of its own, for HDF5 locks the one it has.
-        with Path(dataset.file.filename).open("rb") as file:
+        with open_plain(Path(dataset.file.filename)) as file:
             found, opened = os.fstat(file.fileno()), os.fstat(dataset.file.id.get_vfd_handle())
             is_the_same_file = os.path.samestat(found, opened)  # its name may have passed to another since
-            if not is_the_same_file or found.st_size < offset + dataset.nbytes:
+            if not is_the_same_file or found.st_size < offset + n_bytes(dataset):
                 return None
             return np.memmap(file, dataset.dtype, "c", offset, dataset.shape)
     except OSError:

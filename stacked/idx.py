@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stacked.errors import StackedError
+from stacked.paths import open_plain
 from stacked.rows import Array
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -28,7 +29,8 @@ def read_idx(path: Path) -> tuple[Array, str]:
     try:
         return _read(path)
     except OSError as error:
-        raise StackedError(f"{path}: expected an IDX file, but it cannot be read: {error.strerror}") from error
+        reason = f"expected an IDX file, but it cannot be read: {error.strerror}"
+        raise StackedError(f"{path}: {reason}; check the name of the file") from error
     except zlib.error as error:
         raise _unusable(path, f"its gzip stream is damaged ({error})") from error
 
@@ -76,7 +78,7 @@ def _header(path: Path, content: bytes) -> tuple[np.dtype[np.generic], tuple[int
 def _plain_chunks(path: Path) -> Iterator[bytes]:
     """The content of a file, unzipped if it is a gzip file, a piece at a time; the header is in the first."""
     unzip = zlib.decompressobj(31) if _is_gzip(path) else None
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         while stored := file.read(_CHUNK):
             if unzip is None:
                 yield stored
@@ -91,7 +93,7 @@ def _plain_chunks(path: Path) -> Iterator[bytes]:
 
 
 def _is_gzip(path: Path) -> bool:
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         return file.read(2) == b"\x1f\x8b"
 
 

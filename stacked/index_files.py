@@ -6,7 +6,6 @@ holds the old index or the new one, whole.
 
 import contextlib
 import hashlib
-import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,14 +15,14 @@ import numpy as np
 from stacked.autoencoders import Autoencoder
 from stacked.cache_entry import Codes, ForeignFile, read_entry, write_entry
 from stacked.checkpoint import load_stack, model_key, save
+from stacked.descriptions import check_fields, read_description, write_description
 from stacked.devices import numpy_dtype
 from stacked.errors import StackedError, check_count, mismatch
-from stacked.files import blaming, locked, remove_abandoned, withdrawn_on_failure, write_atomically
-from stacked.model_files import read_description
+from stacked.files import blaming, locked, remove_abandoned, withdrawn_on_failure
 from stacked.rows import Array, Rows, blocks, fingerprint
 from stacked.stack import StackedAutoencoder
 
-FORMAT = 2
+FORMAT = 3
 _FILE = "index.json"
 _DIGITS = 16  # of a key, in a name
 
@@ -61,7 +60,7 @@ def write_index(folder: Path, stack: StackedAutoencoder, depth: int, codes: Rows
             with withdrawn_on_failure(folder / stack_name, folder / codes_name):
                 save(stack, folder / stack_name)
                 _write_codes(folder / codes_name, keys["codes"], codes)
-                write_atomically(folder / _FILE, json.dumps({"format": FORMAT, **held}, indent=1).encode())
+                write_description(folder / _FILE, FORMAT, held)
             _remove_stale(folder, {stack_name, codes_name})
         remove_abandoned(folder)
 
@@ -75,7 +74,8 @@ def read_index(folder: Path, device: str) -> tuple[StackedAutoencoder, int, Arra
         When the folder holds no index, or one that is damaged or of another version.
     """
     path = folder / _FILE
-    described = read_description(path, "a saved index", FORMAT, ("depth", "n_rows", "encoders", "stack", "codes"))
+    described = read_description(path, "a saved index", FORMAT)
+    check_fields(path, described, ("depth", "n_rows", "encoders", "stack", "codes"))
     stack_name, codes_name = _names(described)
     stack = load_stack(folder / stack_name, device=device)
     with _naming(path):

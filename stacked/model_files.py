@@ -5,7 +5,7 @@ model or the new one, whole.
 """
 
 import hashlib
-import json
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from stacked.descriptions import check_fields, read_description, write_description
 from stacked.errors import StackedError, mismatch
 from stacked.files import blaming, locked, remove_abandoned, withdrawn_on_failure, write_atomically
+from stacked.paths import read_plain
+from stacked.state_files import check_tensors
 
-FORMAT = 1
+FORMAT = 2
+_HEADER_BYTES = 2**20
+"""Room for what a safetensors file says about its tensors."""
 
 
 def write_model(folder: Path, description: dict[str, Any], tensors: Mapping[str, Tensor]) -> None:
@@ -25,69 +30,55 @@ def write_model(folder: Path, description: dict[str, Any], tensors: Mapping[str,
     content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
     digest = hashlib.sha256(content).hexdigest()
     weights = f"weights-{digest[:16]}.safetensors"
-    described = {"format": FORMAT, **description, "weights": weights, "sha256": digest}
+    described = {**description, "weights": weights, "sha256": digest}
     with blaming(folder, "the model"):
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder / "model"):  # or another who saves here would remove these weights as stale
             with withdrawn_on_failure(folder / weights):
                 write_atomically(folder / weights, content)
-                write_atomically(folder / "model.json", json.dumps(described, indent=1).encode())
+                write_description(folder / "model.json", FORMAT, described)
             for stale in folder.glob("weights-*.safetensors"):
                 if stale.name != weights:
                     stale.unlink()
         remove_abandoned(folder)
 
 
-def read_model(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The description and the tensors of a model of this kind, once both are what was written."""
+def read_model(folder: Path, kind: str, fields: Collection[str]) -> dict[str, Any]:
+    """The description of a model of this kind, which has exactly these fields besides those every model has."""
     path = folder / "model.json"
-    description = read_description(path, "a saved model", FORMAT, ("kind", "weights", "sha256"))
-    if description["kind"] != kind:
+    description = read_description(path, "a saved model", FORMAT)
+    found = description.get("kind")
+    if found != kind:
         remedy = "use load_stack for stacks and load_classifier for classifiers"
-        raise mismatch(str(path), expected=f"a {kind}", received=f"{description['kind']!r}", remedy=remedy)
-    return description, _read_tensors(folder / Path(str(description["weights"])).name, description["sha256"])
-
-
-def read_description(path: Path, what: str, version: int, fields: Collection[str]) -> dict[str, Any]:
-    """What a JSON file of ours holds, once it is of this format and has these fields."""
-    try:
-        description: dict[str, Any] = json.loads(path.read_bytes())
-        found = description["format"]
-        missing = [field for field in fields if field not in description]
-    except OSError as error:
-        raise StackedError(f"{path}: expected {what}, but it cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise StackedError(f"{path}: expected {what}, but it is not whole: {error!r}") from error
-    if found != version:
-        remedy = "load it with the version of stacked that wrote it"
-        raise mismatch(str(path), expected=f"format {version}", received=repr(found), remedy=remedy)
-    if missing:
-        raise StackedError(f"{path}: expected {what}, but it is not whole: it lacks {', '.join(missing)}")
+        raise mismatch(str(path), expected=f"a {kind}", received=repr(found)[:80], remedy=remedy)
+    check_fields(path, description, (*fields, "kind", "weights", "sha256"))
     return description
 
 
-def check_tensors(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
-    """Raise unless names, shapes and dtypes are those expected."""
-    described = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in found.items()}
-    wanted = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in expected.items()}
-    for name in sorted(described.keys() | wanted.keys()):
-        if described.get(name) != wanted.get(name):
-            received = str(described.get(name, "nothing"))
-            remedy = "the file does not belong to these settings; save the model again"
-            wish = str(wanted.get(name, "nothing"))
-            raise mismatch(f"tensor {name!r}", expected=wish, received=received, remedy=remedy)
-
-
-def _read_tensors(path: Path, sha256: object) -> dict[str, Tensor]:
+def read_tensors(folder: Path, description: Mapping[str, Any], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a model, once they are what was written and have the names, shapes and dtypes expected."""
+    path = folder / _weights_name(folder, description["weights"])
+    most = _HEADER_BYTES + sum(tensor.numel() * tensor.element_size() for tensor in expected.values())
     try:
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise StackedError(f"{path}: expected the weights of the model, but they cannot be read ({error})") from error
-    if hashlib.sha256(content).hexdigest() != sha256:
+        content = read_plain(path, most)
+    except OSError as error:
+        reason = f"expected the weights of the model, but they cannot be read: {error.strerror}"
+        raise StackedError(f"{path}: {reason}; restore the file, or train the model again") from error
+    if hashlib.sha256(content).hexdigest() != description["sha256"]:
         raise StackedError(
             f"{path}: its SHA-256 is not the one in model.json; the file is damaged, restore or retrain it"
         )
     try:
-        return load(content)
-    except SafetensorError as error:
+        tensors = load(content)
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise StackedError(f"{path}: expected a safetensors file, but {error}; restore or retrain it") from error
+    check_tensors(tensors, expected)
+    return tensors
+
+
+def _weights_name(folder: Path, name: object) -> str:
+    """The name of the weights, once it can lead to no other folder."""
+    if not isinstance(name, str) or not re.fullmatch(r"weights-[0-9a-f]{16}\.safetensors", name):
+        expected, received = "the weights of the model under the name that save gives them", repr(name)[:80]
+        raise mismatch(str(folder), expected=expected, received=received, remedy="save the model again")
+    return name

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from stacked.callbacks import Callback, Record
+from stacked.errors import check_flag
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -81,6 +82,8 @@ def training_display(wanted: bool | None) -> Iterator[Display]:
 
     `wanted` asks for it or forbids it; by default it is shown when standard error is a terminal.
     """
+    if wanted is not None:
+        check_flag("progress", wanted)
     if not (sys.stderr.isatty() if wanted is None else wanted):
         yield Display()
         return

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from stacked.checkpoint import PathLike
 from stacked.devices import numpy_dtype
 from stacked.errors import StackedError, mismatch
 from stacked.index_files import encoders_key, read_index, write_index
 from stacked.joined_rows import JoinedRows
 from stacked.neighbours import Neighbours, check_k, nearest_rows
+from stacked.paths import PathLike, named_path
 from stacked.rows import Array, to_array, value_range
 from stacked.stack import StackedAutoencoder
 
@@ -120,8 +120,9 @@ class CodeIndex:
         """
         self._check_filled()
         self._check_stack()
-        write_index(Path(folder), self.stack, self.depth, self._codes)
-        return Path(folder)
+        path = named_path(folder, "folder")
+        write_index(path, self.stack, self.depth, self._codes)
+        return path
 
     def _encode(self, x: Any) -> Array:
         self._check_stack()
@@ -157,7 +158,7 @@ def load_index(folder: PathLike, *, device: str = "cpu") -> CodeIndex:
     StackedError
         When the folder holds no index, or one that is damaged or of another version.
     """
-    stack, depth, codes = read_index(Path(folder), device)
+    stack, depth, codes = read_index(named_path(folder, "folder"), device)
     index = CodeIndex(stack, depth)
     index._append(codes)
     return index

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stacked import hdf5
 from stacked.errors import mismatch
+from stacked.hdf5_rows import DatasetRows, Trusted, dataset_rows, is_hdf5, opened
 
 BLOCK = 4096
 """Rows read and computed at a time. Fixed, because the rounding of a matrix product depends on it."""
@@ -77,15 +77,14 @@ class ScaledRows:
 def as_rows(x: Any, name: str = "x", n_inputs: int | None = None) -> Rows:
     """`x` as rows, after checks of rank, dtype, length and width.
 
-    NumPy arrays, tensors and HDF5 datasets are taken without a copy (a contiguous dataset through a memory map);
-    everything else must convert to an array.
+    NumPy arrays, tensors and HDF5 datasets are taken without a copy (a contiguous dataset through a memory map, any
+    other as `DatasetRows`); everything else must convert to an array.
     """
-    if hdf5.is_dataset(x):
-        _check_open(x, name)
-        _check_table(x, name)
-        mapped = hdf5.memory_map(x)
-        x = x if mapped is None else mapped
-    elif not isinstance(x, np.ndarray | ScaledRows) or np.ma.is_masked(x):
+    if is_hdf5(x):
+        dataset = opened(x, name)
+        _check_table(dataset, name)
+        x = dataset_rows(dataset, name, BLOCK, trusted=isinstance(x, Trusted))
+    elif not isinstance(x, np.ndarray | ScaledRows | DatasetRows) or np.ma.is_masked(x):
         x = _as_table(x, name)
     _check_table(x, name)
     if n_inputs is not None and x.shape[1] != n_inputs:
@@ -114,12 +113,6 @@ def _as_table(x: Any, name: str) -> Array:
         remedy = "pass an array: open a file first, turn a sparse matrix into a dense one"
         raise mismatch(name, expected="a table of numbers", received=type(x).__name__, remedy=remedy)
     return array
-
-
-def _check_open(dataset: Any, name: str) -> None:
-    if not dataset or dataset.shape is None:
-        received = "an empty one" if dataset else "one whose file is closed"
-        raise mismatch(name, expected="an open HDF5 dataset", received=received, remedy="check the file")
 
 
 def _check_table(x: Any, name: str) -> None:

@@ -7,7 +7,6 @@ what is finished and goes on where it was, and ends with the same bits as if it 
 import contextlib
 import hashlib
 import json
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,8 +18,10 @@ import torch
 from stacked.differences import differences
 from stacked.errors import StackedError, StackedWarning, check_number, mismatch
 from stacked.files import blaming, locked, remove_abandoned, write_atomically
+from stacked.paths import PathLike, named_path, read_plain
 from stacked.randomness import Randomness, Seeded
 from stacked.settings import to_json
+from stacked.strict_json import MOST_BYTES, parse_json
 from stacked.trainings import CODES, KeptTrainings, Trainings
 
 FORMAT = 1
@@ -42,12 +43,9 @@ class RunDirectory:
         Least time between two checkpoints of a training; 0 makes one after every step.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], seconds: float = 30.0) -> None:
+    def __init__(self, folder: PathLike, seconds: float = 30.0) -> None:
         check_number("seconds", seconds, 0)
-        if not isinstance(folder, str | os.PathLike):
-            expected, remedy = "a RunDirectory, or the path of a folder", "pass for instance 'run'"
-            raise mismatch("run", expected=expected, received=repr(folder), remedy=remedy)
-        self.folder, self.seconds = Path(folder).absolute(), float(seconds)
+        self.folder, self.seconds = named_path(folder, "run").absolute(), float(seconds)
 
     @contextlib.contextmanager
     def opened(self, description: Description) -> Iterator[Trainings]:
@@ -118,7 +116,7 @@ class Runnable(Protocol):
 
 @contextlib.contextmanager
 def opened_run(
-    run: RunDirectory | str | os.PathLike[str] | None, owner: Runnable, what: str, details: Callable[[], Details]
+    run: RunDirectory | PathLike | None, owner: Runnable, what: str, details: Callable[[], Details]
 ) -> Iterator[Trainings]:
     """The trainings of a run; kept, where a folder for it is given.
 
@@ -153,10 +151,10 @@ def opened_run(
 def _read(path: Path) -> Description | None:
     """What `run.json` holds; None where it is not there, or, with a warning, damaged."""
     try:
-        held = json.loads(path.read_bytes())
+        held = parse_json(read_plain(path, MOST_BYTES))
     except FileNotFoundError:
         return None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         warnings.warn(f"{path} is damaged ({error}) and written anew", StackedWarning, stacklevel=7)
         return None
     return held if isinstance(held, dict) else {"format": held}

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import shutil
 import urllib.parse
 import zipfile
@@ -14,7 +15,9 @@ import numpy as np
 from stacked.differences import differences
 from stacked.errors import mismatch
 from stacked.files import blaming, remove_abandoned, write_atomically
+from stacked.paths import open_plain, read_plain
 from stacked.rows import Array
+from stacked.strict_json import MOST_BYTES
 from stacked.trial import Outcome, Trial
 
 _WHAT = "results"
@@ -85,8 +88,7 @@ class TrialFolder:
         """The arrays of a trial by name; None where they were not kept."""
         path = self._path(arm, seed).with_suffix(".npz")
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                return dict(stored)
+            return _unpacked(path)
         except Exception:  # a damaged archive raises nearly anything
             return None
 
@@ -104,10 +106,22 @@ def _packed(arrays: dict[str, Array]) -> bytes:
     return content.getvalue()
 
 
+def _unpacked(path: Path) -> dict[str, Array]:
+    """What `_packed` made; ValueError for an archive that promises more than it stores."""
+    with open_plain(path) as file:
+        with zipfile.ZipFile(file) as archive:
+            promised = sum(entry.file_size for entry in archive.infolist())
+        if promised > os.fstat(file.fileno()).st_size:
+            raise ValueError("it was not written by stacked")
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as stored:
+            return dict(stored)
+
+
 def _json(path: Path) -> Any:
     """What a file holds; None when it is no JSON."""
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(read_plain(path, MOST_BYTES))
     except (ValueError, RecursionError):
         return None
 

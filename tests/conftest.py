@@ -47,7 +47,9 @@ KINDS: dict[str, LayerSettings] = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The flag for tests that may go on for longer."""
-    parser.addoption("--long", action="store_true", help="the long versions of the reliability tests")
+    parser.addoption(
+        "--long", action="store_true", help="ten times as long: shared caches, damaged files, killed runs"
+    )
 
 
 @pytest.fixture(params=KINDS)

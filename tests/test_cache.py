@@ -1,6 +1,7 @@
 """The cache of codes: computed once, never trusted when damaged, bounded, careful with what is not its own."""
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -751,3 +752,23 @@ def test_files_of_other_programs_are_not_taken_for_abandoned_ones(tmp_path, name
     (tmp_path / name).write_bytes(FOREIGN)
     CodeCache(tmp_path).get(CODES, put_values)
     assert (tmp_path / name).read_bytes() == FOREIGN
+
+
+@pytest.mark.parametrize("offset", [-1, 0, 1023, 2048.0, True, None, "2048", [2048], 2**70, 10**200], ids=repr)
+def test_an_entry_whose_values_cannot_lie_where_it_says_is_computed_again(cache, offset):
+    cache.get(CODES, put_values)
+    path = path_of(cache)
+    content = path.read_bytes()
+    magic, described = content[:1024].split(b"\n", 1)
+    head = json.dumps(json.loads(described) | {"offset": offset}).encode()
+    path.write_bytes((magic + b"\n" + head).ljust(1024) + content[1024:])
+    with pytest.warns(StackedWarning, match="is computed again, for it cannot be used"):
+        assert np.array_equal(cache.get(CODES, put_values), VALUES)
+
+
+def test_a_pipe_in_the_place_of_an_entry_is_left_as_it_is(cache):
+    cache.folder.mkdir()
+    os.mkfifo(path_of(cache))
+    with pytest.warns(StackedWarning, match="left as it is, .* it cannot be read .Not a plain file."):
+        assert np.array_equal(cache.get(CODES, put_values), VALUES)
+    assert path_of(cache).is_fifo()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import pickle
 import shutil
 import subprocess
@@ -30,10 +31,11 @@ from stacked import (
     load_stack,
     save,
 )
+from stacked.descriptions import write_description
 from stacked.errors import StackedError
 from stacked.files import write_atomically
-from stacked.model_files import check_tensors
 from stacked.randomness import Randomness, Seeded
+from stacked.state_files import check_tensors
 
 CONFIG = TrainingConfig(2, 40, SGD(0.1, 0.5), CosineDecay(0.1), validation_fraction=0.2, patience=2)
 LOADERS = {"stack": load_stack, "classifier": load_classifier}
@@ -91,8 +93,14 @@ def described(folder):
     return json.loads((folder / "model.json").read_text())
 
 
+def describe(folder, description):
+    """Put another description in place, with the checksum that belongs to it."""
+    fields = {name: value for name, value in description.items() if name not in ("format", "checksum")}
+    write_description(folder / "model.json", description.get("format"), fields)
+
+
 def redescribe(folder, **changes):
-    (folder / "model.json").write_text(json.dumps(described(folder) | changes))
+    describe(folder, described(folder) | changes)
 
 
 def replace_weights(folder, content):
@@ -226,7 +234,7 @@ def test_the_weights_are_read_by_safetensors_itself(kind, rows, tmp_path):
 def test_the_description_names_the_weights_and_their_checksum(kind, saved):
     description = described(saved)
     assert description["kind"] == kind
-    assert description["format"] == 1
+    assert description["format"] == 2
     assert description["weights"] == weights_file(saved).name
     assert description["sha256"] == hashlib.sha256(weights_file(saved).read_bytes()).hexdigest()
 
@@ -327,10 +335,88 @@ def test_a_foreign_description_is_refused(kind, saved, content):
     refused(kind, saved, "model.json: expected a saved model")
 
 
-@pytest.mark.parametrize("found", [0, 2, "1", None, [1]])
+@pytest.mark.parametrize("found", [0, 1, "2", None, [1], True, 2.0])
 def test_another_format_is_refused(kind, saved, found):
     redescribe(saved, format=found)
-    refused(kind, saved, "expected format 1, received .*; load it with the version of stacked that wrote it")
+    refused(
+        kind,
+        saved,
+        "expected a saved model of format 2, received .*; load it with the version of stacked that wrote it",
+    )
+
+
+@pytest.mark.parametrize("found", [3, 10**400])
+def test_a_newer_format_is_refused_with_the_reason(kind, saved, found):
+    redescribe(saved, format=found)
+    refused(
+        kind,
+        saved,
+        "expected a saved model of format 2, the newest that this version of stacked knows, .*; update stacked$",
+    )
+
+
+@pytest.mark.parametrize("surplus", [{"colour": "red"}, {"n_units": 3}, {"": None}])
+def test_an_unknown_field_is_refused_by_its_name(kind, saved, surplus):
+    redescribe(saved, **surplus)
+    (name,) = surplus
+    refused(kind, saved, rf"received unknown \['{name}'\] and missing \[\]")
+
+
+def test_a_field_that_was_changed_by_hand_is_refused(kind, saved):
+    path = saved / "model.json"
+    path.write_text(path.read_text().replace('"seed": 0', '"seed": 1'))
+    refused(kind, saved, "expected a saved model as it was written, but its checksum is another; restore it")
+
+
+def test_a_description_that_is_laid_out_anew_is_the_same(kind, saved):
+    description = described(saved)
+    (saved / "model.json").write_text(json.dumps(description, indent=None, separators=(",", ":")))
+    LOADERS[kind](saved)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('"seed": 0, "seed": 0', "the name 'seed' occurs twice"),
+        ('"seed": NaN', "NaN is no number"),
+        ('"seed": -Infinity', "-Infinity is no number"),
+        ('"seed": 1e999', "1e999 is beyond every float"),
+        ('"seed": ' + "9" * 5000, "Exceeds the limit"),
+        ('"seed": ' + "[" * 100_000, "nested too deep"),
+        ('"seed": "\\ud800"', "checksum is another"),
+        ('"seed": "\0"', "Invalid control character"),
+    ],
+    ids=["twice", "nan", "infinity", "large", "long", "deep", "surrogate", "control"],
+)
+def test_json_that_no_version_wrote_is_refused(kind, saved, text, why):
+    path = saved / "model.json"
+    path.write_text(path.read_text().replace('"seed": 0', text))
+    refused(kind, saved, why)
+
+
+@pytest.mark.parametrize("what", ["pipe", "device", "folder", "sparse"])
+@pytest.mark.parametrize("which", ["model.json", "weights"])
+def test_what_is_no_plain_file_of_the_right_size_is_not_read(kind, saved, which, what):
+    path = saved / "model.json" if which == "model.json" else weights_file(saved)
+    path.unlink()
+    if what == "pipe":
+        os.mkfifo(path)
+    elif what == "device":
+        path.symlink_to("/dev/zero")
+    elif what == "folder":
+        path.mkdir()
+    else:
+        with path.open("wb") as file:
+            file.truncate(2**42)
+    reason = {"sparse": "It has 4398046511104 bytes", "folder": "Is a directory"}.get(what, "Not a plain file")
+    refused(kind, saved, f"cannot be read: {reason}")
+
+
+def test_a_history_of_other_things_is_not_saved(rows, tmp_path):
+    stack = trained(rows)
+    stack.histories[0].records[0]["note"] = "good"
+    with pytest.raises(StackedError, match=r"history, figure 'note': expected a number, received 'good'; keep"):
+        save(stack, tmp_path / "model")
 
 
 def test_a_model_of_the_other_kind_is_refused_with_the_remedy(kind, saved):
@@ -357,9 +443,9 @@ EACH_FIELD = [(kind, field) for kind, fields in FIELDS.items() for field in fiel
 @pytest.mark.parametrize(("kind", "field"), EACH_FIELD)
 def test_a_missing_field_is_refused(kind, saved, field):
     description = described(saved)
-    assert set(FIELDS[kind]) == set(description)
+    assert {*FIELDS[kind], "checksum"} == set(description)
     del description[field]
-    (saved / "model.json").write_text(json.dumps(description))
+    describe(saved, description)
     refused(kind, saved, "model.json")
 
 
@@ -392,7 +478,7 @@ def test_settings_that_no_version_wrote_are_refused(kind, saved, path, change):
     for step in path:
         inner = inner[step]
     inner.update(change if kind == "stack" or "activation" not in change else {"activations": ["cubic", "relu"]})
-    (saved / "model.json").write_text(json.dumps(description))
+    describe(saved, description)
     refused(kind, saved)
 
 

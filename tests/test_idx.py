@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import math
+import os
 import struct
 import tracemalloc
 
@@ -310,3 +311,10 @@ def test_any_header_is_read_by_the_book_or_refused(folder, start, body):
         assert found.shape == tuple(shape)
         assert found.dtype == np.dtype(CODES[code])
         assert found.nbytes == len(body)
+
+
+@pytest.mark.parametrize("what", ["pipe", "device"])
+def test_what_is_no_plain_file_is_not_read(tmp_path, what):
+    os.mkfifo(tmp_path / "x") if what == "pipe" else (tmp_path / "x").symlink_to("/dev/zero")
+    with pytest.raises(StackedError, match="expected an IDX file, but it cannot be read: Not a plain file; check"):
+        read_idx(tmp_path / "x")

@@ -25,6 +25,7 @@ from stacked import (
     save,
 )
 from stacked.cache_entry import Codes, write_entry
+from stacked.descriptions import write_description
 from stacked.joined_rows import JoinedRows
 
 CONFIG = TrainingConfig(1, 40)
@@ -84,8 +85,8 @@ def names(folder):
 def redescribe(folder, without=None, **changes):
     path = folder / "index.json"
     described = json.loads(path.read_text()) | changes
-    described.pop(without, None)
-    path.write_text(json.dumps(described))
+    fields = {name: value for name, value in described.items() if name not in ("format", "checksum", without)}
+    write_description(path, described["format"], fields)
 
 
 def refused(folder, why):
@@ -344,7 +345,7 @@ def test_an_index_is_replaced_and_nothing_of_it_stays(saved):
     same(load_index(saved).search(QUERIES), other.search(QUERIES))
 
 
-@pytest.mark.parametrize("step", ["save", "_write_codes", "write_entry", "write_atomically"])
+@pytest.mark.parametrize("step", ["save", "_write_codes", "write_entry", "write_description"])
 def test_a_save_that_is_cut_short_leaves_the_old_index(saved, index, monkeypatch, step):
     def fail(*arguments):
         raise OSError("cut short")
@@ -367,7 +368,7 @@ def test_with_the_same_encoders_too_a_save_that_is_cut_short_leaves_the_old_inde
     else:
         layer = stack.layers[0].decoder if part == "decoder" else stack.layers[1].encoder
         layer.bias.data.add_(1)
-    monkeypatch.setattr(index_files, "write_atomically", None)
+    monkeypatch.setattr(index_files, "write_description", None)
     with pytest.raises(TypeError):
         CodeIndex(stack, 1).add(rows_of()).save(folder)
     loaded = load_index(folder)
@@ -410,9 +411,9 @@ DAMAGE = {
     "no index.json": (lambda f: (f / "index.json").unlink(), "expected a saved index, but it cannot be read"),
     "index.json cut": (lambda f: cut(f / "index.json"), "expected a saved index, but it is not whole"),
     "index.json deep": (lambda f: (f / "index.json").write_text("[" * 100_000), "it is not whole"),
-    "index.json foreign": (lambda f: (f / "index.json").write_text("[1]"), "it is not whole"),
-    "format": (lambda f: redescribe(f, format=1), "expected format 2, received 1"),
-    "a field": (lambda f: redescribe(f, without="n_rows"), "it is not whole: it lacks n_rows"),
+    "index.json foreign": (lambda f: (f / "index.json").write_text("[1]"), "expected a saved index, received JSON"),
+    "format": (lambda f: redescribe(f, format=2), "expected a saved index of format 3, received 2"),
+    "a field": (lambda f: redescribe(f, without="n_rows"), r"received unknown \[\] and missing \['n_rows'\]"),
     "depth": (lambda f: redescribe(f, depth=1), "expected the stack that made the codes .* received another"),
     "depth beyond": (lambda f: redescribe(f, depth=3), "the index in it cannot be used: depth: expected at most 2"),
     "depth text": (lambda f: redescribe(f, depth="2"), "depth: expected a whole number"),
@@ -498,7 +499,7 @@ index.save(folder)
         ("files", "_flush_names"),
         ("index_files", "_write_codes"),
         ("cache_entry", "_describe"),
-        ("index_files", "write_atomically"),
+        ("index_files", "write_description"),
         ("index_files", "_remove_stale"),
     ],
 )

@@ -1,6 +1,7 @@
 """Trials kept in a folder: they come back, and only to the settings they were made with."""
 
 import json
+import os
 import pickle
 import re
 from pathlib import Path
@@ -322,3 +323,29 @@ def test_arrays_are_never_pickled_nor_unpickled(tmp_path, folder):
     assert not marker.exists()
     pickle.loads(pickle.dumps(Payload(marker)))
     assert marker.exists()  # the payload would have worked
+
+
+# Files from others
+
+
+@pytest.mark.parametrize("ending", ["json", "npz"])
+@pytest.mark.parametrize("what", ["pipe", "device"])
+def test_a_trial_that_is_no_plain_file_has_not_been_finished(tmp_path, folder, ending, what):
+    keep_arrays(folder, ARRAYS)
+    path = file_of(tmp_path / "out", ending=ending)
+    path.unlink()
+    os.mkfifo(path) if what == "pipe" else path.symlink_to("/dev/zero")
+    assert (folder.load("plain", 0) if ending == "json" else folder.arrays("plain", 0)) is None
+
+
+def test_settings_that_are_no_plain_file_are_refused(tmp_path, folder):
+    settings_file(tmp_path / "out").unlink()
+    os.mkfifo(tmp_path / "out" / "runs" / "settings.json")
+    with pytest.raises(StackedError, match="Not a plain file"):
+        TrialFolder(tmp_path / "out", SETTINGS)
+
+
+def test_an_archive_that_unpacks_to_more_than_it_stores_is_not_read(tmp_path, folder):
+    keep_arrays(folder, ARRAYS)
+    np.savez_compressed(file_of(tmp_path / "out", ending="npz"), before=np.zeros(10**6))
+    assert folder.arrays("plain", 0) is None
