@@ -92,7 +92,8 @@ class Batches:
             rows = torch.cat([rows, fresh[order]])
             numbers = torch.cat([numbers, torch.cat(pieces)[order]])
             while len(rows) >= self.size:
-                yield self._placed(rows[: self.size], numbers[: self.size])
+                # In memory of its own, for sums may round differently at odd addresses.
+                yield self._placed(rows[: self.size].clone(), numbers[: self.size])
                 rows, numbers = rows[self.size :], numbers[self.size :]
         if len(rows):
             yield self._placed(rows, numbers)

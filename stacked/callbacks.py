@@ -89,6 +89,9 @@ class EarlyStopping(Callback):
 
     def __init__(self, patience: int, figure: str = "validation_loss") -> None:
         check_count("patience", patience)
+        if not isinstance(figure, str):
+            remedy = "pass for instance 'validation_loss'"
+            raise mismatch("figure", expected="the name of a figure", received=repr(figure), remedy=remedy)
         self.patience, self.figure = patience, figure
         self.best, self._waited = float("inf"), 0
         self._best_weights: dict[str, Tensor] = {}

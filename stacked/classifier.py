@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from stacked.batches import shuffling
 from stacked.callbacks import Callback, History, check_callbacks
-from stacked.classifier_settings import ClassifierSettings
+from stacked.classifier_settings import ClassifierSettings, settings_with
 from stacked.dense import Dense
 from stacked.devices import device_named, dtype_named, numpy_dtype
-from stacked.errors import check_count, mismatch
+from stacked.errors import check_count, check_flag, mismatch
 from stacked.examples import Examples, as_labels, check_two_classes
 from stacked.network import Network
 from stacked.outputs import class_output
@@ -96,10 +96,10 @@ class FeedforwardClassifier:
         **settings
             Fields of `ClassifierSettings` other than sizes and activations.
         """
-        hidden = stack.encoder_layers
+        hidden = _encoders_of(stack)
         sizes = (stack.n_inputs, *(len(layer.bias) for layer in hidden), n_classes)
         activations = tuple(layer.activation.name for layer in hidden)
-        made = ClassifierSettings(sizes, activations, **settings)
+        made = settings_with(sizes, activations, settings)
         classifier = cls(made, seed=seed, dtype=str(numpy_dtype(stack.dtype)), device=stack.device)
         return classifier.transfer(stack, freeze=freeze)
 
@@ -111,7 +111,8 @@ class FeedforwardClassifier:
         StackedError
             When a layer differs from the one it would replace in size or activation.
         """
-        theirs = stack.encoder_layers
+        check_flag("freeze", freeze)
+        theirs = _encoders_of(stack)
         own = self._hidden_for(theirs)
         for number, (mine, layer) in enumerate(zip(own, theirs, strict=True), start=1):
             if _described(mine) != _described(layer):
@@ -208,12 +209,12 @@ class FeedforwardClassifier:
     def hidden(self, x: Any, depth: int | None = None) -> Array:
         """Outputs of hidden layer `depth`, by default the last: before fine-tuning, the codes of the stack."""
         n_hidden = len(self.layers) - 1
-        if depth is not None:
-            check_count("depth", depth)
-        if n_hidden == 0 or (depth or 1) > n_hidden:
-            expected, remedy = f"at most {n_hidden}, the hidden layers there are", "leave it out for the last"
-            raise mismatch("depth", expected=expected, received=repr(depth), remedy=remedy)
-        hidden = self.layers[: depth or n_hidden]
+        wanted = max(1, n_hidden) if depth is None else depth
+        check_count("depth", wanted)
+        if wanted > n_hidden:
+            expected, remedy = f"at most the {n_hidden} hidden layers there are", "leave it out for the last, if any"
+            raise mismatch("depth", expected=expected, received=str(wanted), remedy=remedy)
+        hidden = self.layers[:wanted]
         return self._map(torch.nn.Sequential(*hidden), self._rows(x, "x"), len(hidden[-1].bias))
 
     def _hidden_for(self, theirs: Sequence[Dense]) -> list[Dense]:
@@ -277,6 +278,13 @@ def bare_layers(settings: ClassifierSettings, dtype: torch.dtype) -> list[Dense]
     activations = (*settings.activations, settings.output_activation)
     pairs = zip(pairwise(settings.sizes), activations, strict=True)
     return [Dense(n_inputs, n_units, activation, dtype) for (n_inputs, n_units), activation in pairs]
+
+
+def _encoders_of(stack: StackedAutoencoder) -> list[Dense]:
+    if not isinstance(stack, StackedAutoencoder):
+        received, remedy = type(stack).__name__, "pass the trained stack itself"
+        raise mismatch("stack", expected="a StackedAutoencoder", received=received, remedy=remedy)
+    return stack.encoder_layers
 
 
 def _described(layer: Dense) -> str:

@@ -1,6 +1,8 @@
 """What a classifier is: sizes, activations, outputs and regularisation."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 from stacked.activations import activation_named
 from stacked.errors import check_choice, check_count, check_flag, mismatch
@@ -63,3 +65,11 @@ class ClassifierSettings:
     def output_activation(self) -> str:
         """The activation whose law the initial weights of the output layer follow."""
         return "sigmoid" if self.output == "sigmoid" else "linear"
+
+
+def settings_with(sizes: Sequence[int], activations: Sequence[str], others: Mapping[str, Any]) -> ClassifierSettings:
+    """The settings of these sizes and activations, with other fields by name."""
+    known = [field.name for field in fields(ClassifierSettings)][2:]
+    for name in others:
+        check_choice("settings", name, known)
+    return ClassifierSettings(tuple(sizes), tuple(activations), **others)

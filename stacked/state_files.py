@@ -19,6 +19,7 @@ from torch import Tensor
 
 from stacked.errors import mismatch
 from stacked.files import write_atomically
+from stacked.paths import open_plain
 
 State = dict[str, Any]
 
@@ -51,14 +52,13 @@ def read_state(path: Path) -> State:
 
     Raises
     ------
-    FileNotFoundError
-        When there is no such file.
+    OSError
+        When it cannot be read, or is no plain file.
     ValueError
         When the file is not to be trusted; it says why.
     """
-    if path.exists() and not path.is_file():
-        raise ValueError("it is no plain file")
-    content = path.read_bytes()
+    with open_plain(path) as file:
+        content = file.read()
     try:
         tensors = load(content)
         size = int.from_bytes(content[:8], "little")

@@ -23,8 +23,8 @@ def likely_cause(sample: Tensor | None) -> str:
     """What probably made the loss infinite or NaN, and what helps, given some of the rows."""
     largest = 0.0 if sample is None else float(sample.abs().max())
     if largest >= LARGE:
-        return f"likely because the rows reach {largest:g}: scale them to about [0, 1], or standardise them"
-    return "likely because the steps are too long: lower the learning rate"
+        return f"likely because the rows reach {largest:g}; scale them to about [0, 1], or standardise them"
+    return "likely because the steps are too long; lower the learning rate"
 
 
 def signs_in_layers(layers: Sequence[Dense], x: Tensor) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "stacked"
 ORDER = [
-    *("errors", "files", "paths", "strict_json", "state_files", "differences", "settings"),
+    *("errors", "files", "paths", "state_files", "strict_json", "differences", "settings"),
     *("activations", "losses", "outputs", "devices", "randomness", "corruption"),
     *("dense", "gradients", "symptoms", "model"),
     *("hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "rows", "hdf5_tables"),

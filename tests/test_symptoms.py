@@ -70,7 +70,7 @@ def test_weights_that_break_in_the_last_step_are_noticed(rows):
 
 def test_large_rows_are_named_as_the_likely_cause(rows):
     stack = StackedAutoencoder([Plain(7, activation="linear", output="linear")], CONFIG)
-    with pytest.raises(DivergedError, match=r"likely because the rows reach 9\d{3}\.?\d*: scale"):
+    with pytest.raises(DivergedError, match=r"likely because the rows reach 9\d{3}\.?\d*; scale"):
         stack.fit(rows * 1e4)
 
 
