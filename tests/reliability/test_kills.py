@@ -85,12 +85,7 @@ def half_written(run):
 
 def left_over(run):
     """What lies about when a run has ended, besides its results and the user's codes."""
-    # What a kill leaves half-written in a cache folder of the user's stays there for a day.
-    results = [
-        *run.folder.glob("cache/.*.part"),
-        *run.folder.glob("run/[a-z]*[a-z1-9].safetensors"),
-        *run.folder.glob("cache/[!.]*.h5"),
-    ]
+    results = [*run.folder.glob("run/[a-z]*[a-z1-9].safetensors"), *run.folder.glob("cache/[!.]*.h5")]
     return [path for path in files_of(run) if path not in (run.folder / "run" / "run.json", *results)]
 
 

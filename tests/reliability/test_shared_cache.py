@@ -12,7 +12,7 @@ from hammering import Orders, codes_of, events_in, hammer, values_of
 from stacked.cache import CodeCache
 
 N_PROCESSES = 8
-SECONDS = {False: 30, True: 300}
+SECONDS = {False: 60, True: 600}
 
 
 @pytest.fixture
@@ -102,7 +102,8 @@ def test_codes_are_computed_by_one_process_and_read_right_by_all(context, tmp_pa
 
 def test_reading_and_pruning_at_once_give_no_wrong_codes(context, tmp_path, seconds):
     room = 6 * (values_of("").nbytes + 4096)
-    cache, processes, killed = hammered(context, tmp_path, seconds, max_bytes=room, n_keys=24, one_computation=False)
+    orders = {"max_bytes": room, "n_keys": 24, "one_computation": False}
+    cache, processes, killed = hammered(context, tmp_path, seconds / 3, **orders)
     nothing_is_left_half_done(cache)
     assert cache.size() <= room
     computed, got = processes.events("computed"), processes.events("got")
