@@ -125,7 +125,7 @@ def modern_network(net: Net, data: LabelledImages, plan: Plan, device: str, seed
     streams = Streams.of(randomness, "fine-tuning", device=place)
     training = Training(model, plan.network, streams, name=net.name)
     with RunDirectory(scratch).opened({"network": net.name, "seed": seed}) as trainings:
-        trainings.train("network", training, Examples.all_of(data.x_train, data.y_train))
+        trainings.train("network", training, lambda: [Examples.all_of(data.x_train, data.y_train)])
     test = Batches(Examples.all_of(data.x_test, data.y_test), BLOCK, torch.float32, place)
     return measure(model, test)["validation_error_rate"]
 

@@ -174,7 +174,7 @@ class FeedforwardClassifier:
             training_display(progress) as display,
         ):
             fine_tuning = Training(head, training, streams, [display, *callbacks], name)
-            self.history = trainings.train("classifier", fine_tuning, *map(self._above_frozen, tables))
+            self.history = trainings.train("classifier", fine_tuning, lambda: list(map(self._above_frozen, tables)))
         return self
 
     def predict_proba(self, x: Any) -> Array:

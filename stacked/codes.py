@@ -13,6 +13,7 @@ from stacked.autoencoders import Autoencoder
 from stacked.cache import CodeCache
 from stacked.cache_entry import FORMAT, Codes
 from stacked.devices import numpy_dtype
+from stacked.examples import Examples
 from stacked.rows import BLOCK, Array, Rows, map_rows
 
 
@@ -44,31 +45,46 @@ def encode_rows(layers: Sequence[Autoencoder], rows: Rows, out: Array | None = N
 
 def cached_codes(cache: CodeCache, key: str, layers: Sequence[Autoencoder], rows: Rows) -> Array:
     """The same from the cache, computed only when it does not hold them under `key`."""
-    codes = Codes(key, (len(rows), layers[-1].settings.n_units), _dtype(layers))
-    return cache.get(codes, lambda out: encode_rows(layers, rows, out))
+    return cache.get(_codes_of(rows, layers, key), lambda out: encode_rows(layers, rows, out))
 
 
 class Ascent:
-    """Rows on their way up a stack: first the data, then the codes of one layer after the other.
+    """Tables of rows on their way up a stack: first the data, then the codes of one layer after the other.
+
+    Codes are only made when they are asked for, and then from those below unless the cache holds them.
 
     Parameters
     ----------
-    rows : Rows
+    tables : sequence of Rows
         The data.
+    origins : sequence of str
+        The fingerprint of each table.
     cache : CodeCache
         Where the codes are kept.
-    origin : str
-        The fingerprint of the data.
     """
 
-    def __init__(self, rows: Rows, cache: CodeCache, origin: str) -> None:
-        self.rows, self._cache, self._origin = rows, cache, origin
+    def __init__(self, tables: Sequence[Rows], origins: Sequence[str], cache: CodeCache) -> None:
+        self._tables, self._cache = list(zip(tables, origins, strict=True)), cache
         self._layers: list[Autoencoder] = []
 
     def climb(self, layer: Autoencoder) -> None:
-        """Replace the rows by their codes."""
+        """Go up by one layer, which is trained."""
         self._layers.append(layer)
-        self.rows = cached_codes(self._cache, code_key(self._origin, self._layers), [layer], self.rows)
+
+    def examples(self) -> list[Examples]:
+        """The rows of every table, or their codes after the layers so far."""
+        return [Examples.all_of(self._after(self._layers, *table)) for table in self._tables]
+
+    def _after(self, layers: Sequence[Autoencoder], rows: Rows, origin: str) -> Rows:
+        if not layers:
+            return rows
+        *below, top = layers
+        codes = _codes_of(rows, layers, code_key(origin, layers))
+        return self._cache.get(codes, lambda out: encode_rows([top], self._after(below, rows, origin), out))
+
+
+def _codes_of(rows: Rows, layers: Sequence[Autoencoder], key: str) -> Codes:
+    return Codes(key, (len(rows), layers[-1].settings.n_units), _dtype(layers))
 
 
 def _dtype(layers: Sequence[Autoencoder]) -> np.dtype[np.generic]:

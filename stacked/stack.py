@@ -5,6 +5,7 @@ Hinton and Salakhutdinov (2006); Bengio, Lamblin, Popovici and Larochelle (2007)
 
 import os
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -116,29 +117,18 @@ class StackedAutoencoder:
         for number, (layer, config) in enumerate(zip(layers, self.training, strict=True), start=1):
             check_plan(layer, config, len(tables[0]), validation is not None, f"layer {number}")
         histories, is_kept = [], self.cache is not None or run is not None
-        origins = [fingerprint(rows) for rows in tables] if is_kept else ["rows", "validation"]
-
-        def details() -> Details:
-            return {"rows": origins, "shuffled": shuffling(tables[0], self.dtype), "training": self.training}
-
+        origins = [fingerprint(rows) for rows in tables] if is_kept else ["rows", "validation"][: len(tables)]
         with (
-            opened_run(run, self, "layers", details) as trainings,
+            opened_run(run, self, "layers", lambda: self._details(tables, origins, self.training)) as trainings,
             cache_for_run(self.cache, trainings.codes) as cache,
             training_display(progress) as display,
         ):
-            n_bytes = sum(self.disk_bytes(len(rows)) for rows in tables)
-            there = 0 if self.cache is not None else cache.size()  # those of an attempt that was interrupted
-            cache.check_room(max(0, n_bytes - there))
-            fate = "removed afterwards" if self.cache is None else f"kept within {cache.max_bytes / 1e6:,.0f} MB"
-            display.note(f"codes on disk: {n_bytes / 1e6:,.0f} MB in {cache.folder}, {fate}")
-            ascents = [Ascent(rows, cache, origin) for rows, origin in zip(tables, origins, strict=False)]
+            display.note(self._make_room(cache, tables))
+            ascent = Ascent(tables, origins, cache)
             for number, layer in enumerate(layers, start=1):
-                data = [Examples.all_of(ascent.rows) for ascent in ascents]
                 training = self._training(number, layer, [display, *callbacks])
-                histories.append(trainings.train(f"layer-{number}", training, *data))
-                if layer is not layers[-1]:
-                    for ascent in ascents:
-                        ascent.climb(layer)
+                histories.append(trainings.train(f"layer-{number}", training, ascent.examples))
+                ascent.climb(layer)
         self.layers, self.histories, self.fine_tuning = layers, histories, History()
         return self
 
@@ -188,9 +178,7 @@ class StackedAutoencoder:
 
         def details() -> Details:
             weights = fingerprint_of(nn.ModuleList(self.layers).state_dict())
-            shuffled = shuffling(tables[0], self.dtype)
-            prints = list(map(fingerprint, tables))
-            return {"rows": prints, "shuffled": shuffled, "training": config, "weights": weights}
+            return self._details(tables, [fingerprint(rows) for rows in tables], config) | {"weights": weights}
 
         with (
             restored_unless_finished(model),
@@ -198,7 +186,7 @@ class StackedAutoencoder:
             training_display(progress) as display,
         ):
             training_of_all = Training(model, config, streams, [display, *callbacks], "deep autoencoder")
-            self.fine_tuning = trainings.train("deep", training_of_all, *map(Examples.all_of, tables))
+            self.fine_tuning = trainings.train("deep", training_of_all, lambda: list(map(Examples.all_of, tables)))
         return self
 
     def encode(self, x: Any, depth: int | None = None) -> Array:
@@ -226,7 +214,11 @@ class StackedAutoencoder:
         table = as_rows(codes, "codes", layers[-1].settings.n_units)
         value_range(table, "codes", self.dtype)
         out = np.empty((len(table), self.n_inputs), numpy_dtype(self.dtype))
-        return map_rows(lambda x: _decode(layers, x), table, out, self.device)
+
+        def down(codes: Tensor) -> Tensor:
+            return reduce(lambda codes, layer: layer.decode(codes), reversed(layers), codes)
+
+        return map_rows(down, table, out, self.device)
 
     def reconstruct(self, x: Any, depth: int | None = None) -> Array:
         """Rows, shape `(n, n_inputs)`, encoded and decoded again."""
@@ -277,6 +269,18 @@ class StackedAutoencoder:
         name = f"layer {number}: {kind} {layer.n_inputs}-{layer.settings.n_units}"
         return Training(layer, self.training[number - 1], streams, callbacks, name)
 
+    def _make_room(self, cache: CodeCache, tables: Sequence[Rows]) -> str:
+        """Raise unless there is room for the codes of the tables; what to say of them."""
+        n_bytes = sum(self.disk_bytes(len(rows)) for rows in tables)
+        there = 0 if self.cache is not None else cache.size()  # those of an attempt that was interrupted
+        cache.check_room(max(0, n_bytes - there))
+        fate = "removed afterwards" if self.cache is None else f"kept within {cache.max_bytes / 1e6:,.0f} MB"
+        return f"codes on disk: {n_bytes / 1e6:,.0f} MB in {cache.folder}, {fate}"
+
+    def _details(self, tables: Sequence[Rows], origins: Sequence[str], training: Any) -> Details:
+        """What the outcome of a run depends on, besides the settings of the stack and the seed."""
+        return {"rows": origins, "shuffled": shuffling(tables[0], self.dtype), "training": training}
+
     def up_to(self, depth: int | None) -> list[Autoencoder]:
         """The `depth` lowest layers, all by default; StackedError when there are none, or not so many."""
         if not self.layers:
@@ -291,9 +295,3 @@ class StackedAutoencoder:
             expected = f"at most {len(self.layers)}, the layers there are"
             raise mismatch("depth", expected=expected, received=str(depth), remedy="leave it out for the top")
         return self.layers[:depth]
-
-
-def _decode(layers: Sequence[Autoencoder], codes: Tensor) -> Tensor:
-    for layer in reversed(layers):
-        codes = layer.decode(codes)
-    return codes

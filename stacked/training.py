@@ -112,7 +112,7 @@ class Training:
         return len(self.history) * self.n_rows + self.books.rows
 
     def fit(
-        self, examples: Examples, validation: Examples | None = None, checkpoints: Checkpoints | None = None
+        self, examples: Examples, validation: Examples | None = None, *, checkpoints: Checkpoints | None = None
     ) -> History:
         """Train, from the newest of the checkpoints if there is one, and return the history."""
         check_plan(self.model, self.config, len(examples.numbers), validation is not None, self.name)

@@ -1,7 +1,7 @@
 """The trainings of a run: those that leave nothing, and those that can be interrupted and taken up again."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from stacked.callbacks import History
@@ -21,9 +21,19 @@ class Trainings:
     codes: Path | None = None
     """Where the codes of the run may lie until it is finished."""
 
-    def train(self, name: str, training: Training, examples: Examples, validation: Examples | None = None) -> History:
-        """Train on examples, and measure on others if there are any; the name is for files."""
-        return training.fit(examples, validation)
+    def train(self, name: str, training: Training, examples: Callable[[], Sequence[Examples]]) -> History:
+        """Train, unless that is done.
+
+        Parameters
+        ----------
+        name : str
+            For files.
+        training : Training
+            What to do.
+        examples : callable
+            Gives those to train on, and those to measure on if there are any.
+        """
+        return training.fit(*examples())
 
 
 class KeptTrainings(Trainings):
@@ -43,14 +53,14 @@ class KeptTrainings(Trainings):
         self._folder, self._owner, self._seconds = folder, owner, seconds
         self.codes = folder / CODES
 
-    def train(self, name: str, training: Training, examples: Examples, validation: Examples | None = None) -> History:
+    def train(self, name: str, training: Training, examples: Callable[[], Sequence[Examples]]) -> History:
         """The same; what is finished is read, and what was interrupted goes on."""
         path = self._folder / f"{name}.safetensors"
         checkpoints = Checkpoints(self._folder, name, self._owner, self._seconds)
         finished = read_owned(path, self._owner, "it is trained again")
         if finished is None:
             with _naming_the_last(checkpoints):
-                training.fit(examples, validation, checkpoints)
+                training.fit(*examples(), checkpoints=checkpoints)
             write_owned(path, self._owner, finished_state(training))
         else:
             restore_finished(training, finished)

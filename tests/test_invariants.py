@@ -7,6 +7,7 @@ from conftest import KINDS
 
 from stacked import (
     SGD,
+    Autoencoder,
     CodeCache,
     Denoising,
     FeedforwardClassifier,
@@ -17,7 +18,6 @@ from stacked import (
     load_stack,
     save,
 )
-from stacked.dense import Dense
 from stacked.randomness import Seeded
 
 TRAINING = TrainingConfig(epochs=2, batch_size=20, optimizer=SGD(0.2, momentum=0.5))
@@ -40,13 +40,13 @@ def same(a, b):
 def encodings(monkeypatch):
     """How many rows the encoders have computed so far."""
     counted = []
-    forward = Dense.forward
+    encode = Autoencoder.encode
 
     def counting(self, x):
         counted.append(len(x))
-        return forward(self, x)
+        return encode(self, x)
 
-    monkeypatch.setattr(Dense, "forward", counting)
+    monkeypatch.setattr(Autoencoder, "encode", counting)
     return counted
 
 

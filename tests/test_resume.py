@@ -186,6 +186,14 @@ def test_a_finished_run_is_read_not_run(rows, tmp_path):
     ]
 
 
+def test_reading_a_finished_run_encodes_nothing(rows, tmp_path, monkeypatch):
+    StackedAutoencoder([Plain(8), Plain(6)], MOMENTUM).fit(rows, run=tmp_path)
+    encoded = []
+    monkeypatch.setattr("stacked.codes.encode_rows", lambda *arguments: encoded.append(arguments))
+    StackedAutoencoder([Plain(8), Plain(6)], MOMENTUM).fit(rows, run=tmp_path)
+    assert encoded == []
+
+
 def test_codes_of_finished_layers_wait_in_the_run_for_the_next_attempt(rows, tmp_path):
     def fit(**options):
         return StackedAutoencoder([Plain(8), Plain(6)], MOMENTUM).fit(rows, run=tmp_path, **options)
