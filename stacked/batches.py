@@ -15,7 +15,7 @@ from torch import Tensor
 
 from stacked.examples import Examples
 from stacked.randomness import Stream
-from stacked.rows import BLOCK, Rows, ScaledRows, addressable, to_tensor
+from stacked.rows import BLOCK, Rows, ScaledRows, addressable, scaled, to_tensor
 
 MIXING_BYTES = 2**28
 """Size of the mixing buffer: the rows that are shuffled together."""
@@ -48,9 +48,7 @@ class Batches:
         self.size, self._dtype, self._device = size, dtype, device
         self._rows, labels, self._numbers = examples
         self._labels = None if labels is None else torch.from_numpy(labels)
-        scaled = self._rows if isinstance(self._rows, ScaledRows) else None
-        self._divisor = None if scaled is None else scaled.divisor
-        stored = self._rows if scaled is None else scaled.stored
+        stored = self._rows.stored if isinstance(self._rows, ScaledRows) else self._rows
         self._table = to_tensor(np.asarray(stored)) if addressable(stored) else None
         if self._table is not None:
             self._room = self._table.new_empty(min(size, len(self._numbers)), self._table.shape[1])
@@ -122,5 +120,7 @@ class Batches:
 
     def _placed(self, x: Tensor, numbers: Tensor) -> Minibatch:
         labels = None if self._labels is None else self._labels[numbers].to(self._device)
-        x = x.to(device=self._device, dtype=self._dtype)
-        return x if self._divisor is None else x.div_(self._divisor), labels
+        x = x.to(self._device)
+        if isinstance(self._rows, ScaledRows):
+            x = scaled(x, self._rows)
+        return x.to(self._dtype), labels

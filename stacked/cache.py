@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import tempfile
 import warnings
 from pathlib import Path
@@ -106,7 +107,8 @@ class CodeCache:
 
     def verify_all(self) -> dict[Path, str]:
         """Read every value of every entry; the damaged ones, with what is wrong. `get` computes those again."""
-        damaged = {}
+        named_as_ours = [path for path in self.folder.glob("*.h5") if _is_key(path.stem) and not is_entry(path)]
+        damaged = dict.fromkeys(named_as_ours, "it does not begin as an entry does; remove it")
         for path in sorted(self._statuses()):
             with contextlib.suppress(FileNotFoundError, ForeignFile):  # removed or replaced meanwhile
                 try:
@@ -177,6 +179,10 @@ class CodeCache:
                     path.unlink(missing_ok=True)
                 removed.append(path)
         return removed
+
+
+def _is_key(name: str) -> bool:
+    return re.fullmatch("[0-9a-f]{64}", name) is not None
 
 
 def _codes_or_none(path: Path) -> Codes | None:

@@ -206,6 +206,10 @@ def _described(head: bytes) -> tuple[Codes, int, str]:
         if fields["format"] != FORMAT:
             raise ValueError(f"its format is {fields['format']!r}, not {FORMAT}")
         n_rows, n_units = fields["shape"]
+        if not all(type(length) is int and length > 0 for length in (n_rows, n_units)):
+            raise ValueError(f"it cannot have shape {fields['shape']!r}")
+        if np.dtype(fields["dtype"]).kind not in "fiu":
+            raise ValueError(f"codes cannot have dtype {fields['dtype']!r}")
         codes = Codes(fields["key"], (n_rows, n_units), np.dtype(fields["dtype"]))
         described = codes, fields["offset"], fields["sha256"]
         if _encoded(*described) != head:

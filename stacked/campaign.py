@@ -1,8 +1,14 @@
 """All trials of an experiment: those kept from before, the rest spread over the cores."""
 
+import functools
+import os
+import threading
+import time
+import warnings
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from stacked.errors import StackedWarning
 from stacked.trial import Compute, Outcome, Trial, run_trial
 from stacked.trial_folder import TrialFolder
 
@@ -31,13 +37,37 @@ def finished_trials(
 
     wanted = [(arm, seed) for seed in seeds for arm in arms]
     kept = {(arm, seed): folder.load(arm, seed) for arm, seed in wanted}
-    yield from (trial for trial in kept.values() if trial is not None)
+    yield from (_told(trial) for trial in kept.values() if trial is not None)
     missing = [trial for trial in wanted if kept[trial] is None]
-    tasks = (delayed(_named_outcome)(compute, arm, seed, folder.scratch(arm, seed), threads) for arm, seed in missing)
+    run = delayed(functools.partial(_named_outcome, compute, threads=threads, parent=os.getpid()))
+    tasks = (run(arm, seed, folder.scratch(arm, seed)) for arm, seed in missing)
     for arm, seed, outcome in Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks):
-        yield folder.store(arm, seed, outcome, arrays=seed == seeds[0])
+        yield _told(folder.store(arm, seed, outcome, arrays=seed == seeds[0]))
 
 
-def _named_outcome(compute: Compute, arm: str, seed: int, scratch: Path, threads: int) -> tuple[str, int, Outcome]:
+def _told(trial: Trial) -> Trial:
+    """The trial, once its warnings have been passed on."""
+    for text in trial.warnings:
+        warnings.warn(f"{trial.arm}, seed {trial.seed}: {text}", StackedWarning, stacklevel=3)
+    return trial
+
+
+def _named_outcome(
+    compute: Compute, arm: str, seed: int, scratch: Path, *, threads: int, parent: int
+) -> tuple[str, int, Outcome]:
     """The outcome with its name, for outcomes come in any order."""
+    _end_with(parent)
     return arm, seed, run_trial(compute, arm, seed, scratch, threads)
+
+
+@functools.cache
+def _end_with(parent: int) -> None:
+    """End this process when the one that started it is killed; it would go on, and hold its run, for nobody."""
+    if os.getppid() == parent:
+        threading.Thread(target=_wait_for, args=(parent,), daemon=True).start()
+
+
+def _wait_for(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)

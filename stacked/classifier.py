@@ -238,10 +238,12 @@ class FeedforwardClassifier:
 
     def _details(self, training: TrainingConfig, tables: Sequence[Examples]) -> Details:
         """What the outcome of a fit depends on, besides the settings of the classifier and the seed."""
+        data: Details = {}
+        for of, (rows, labels, _) in zip(("", "validation "), tables, strict=False):
+            data |= {f"{of}x": fingerprint(rows), f"{of}labels": fingerprint(np.asarray(labels)[:, None])}
         return {
-            "rows": [fingerprint(examples.rows) for examples in tables],
+            **data,
             "shuffled": shuffling(tables[0].rows, self.dtype),
-            "labels": [fingerprint(np.asarray(examples.labels)[:, None]) for examples in tables],
             "training": training,
             "n_frozen": self.n_frozen,
             "weights": fingerprint_of(torch.nn.ModuleList(self.layers).state_dict()),

@@ -113,9 +113,9 @@ def _beside(path: Path, ending: str) -> Path:
 def _flush_names(folder: Path) -> None:
     """Make a rename survive a crash of the machine, where the system lets folders be flushed."""
     if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            with contextlib.suppress(OSError):  # the file is whole and in place all the same
+        with contextlib.suppress(OSError):  # the file is whole and in place all the same
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
                 os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            finally:
+                os.close(descriptor)

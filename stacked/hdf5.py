@@ -30,7 +30,7 @@ def is_group(x: Any) -> bool:
 
 
 @contextlib.contextmanager
-def blaming(subject: str, remedy: str) -> Iterator[None]:
+def reading(subject: str, remedy: str) -> Iterator[None]:
     """Turn whatever libhdf5 raises about a file into one sentence; it has no error of its own."""
     try:
         yield

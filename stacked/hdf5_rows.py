@@ -55,7 +55,7 @@ class DatasetRows:
         if not self._dataset:
             remedy = "keep it open as long as its rows are read"
             raise mismatch(self._name, expected="an open file", received="a closed one", remedy=remedy)
-        with hdf5.blaming(f"{self._name}, rows {start} to {stop - 1}", _DAMAGED):
+        with hdf5.reading(f"{self._name}, rows {start} to {stop - 1}", _DAMAGED):
             values: NDArray[Any] = self._dataset[index]
         return values
 
@@ -75,7 +75,7 @@ def opened(x: Any, name: str) -> h5py.Dataset:
         received = "an HDF5 group or file" if hdf5.is_group(dataset) else type(dataset).__name__
         remedy = "pass a dataset in an open file, such as file['x']"
         raise mismatch(name, expected="a table of numbers", received=received, remedy=remedy)
-    with hdf5.blaming(name, _DAMAGED):
+    with hdf5.reading(name, _DAMAGED):
         if not dataset or dataset.shape is None or dataset.dtype is None:
             received = "an empty one" if dataset else "one whose file is closed"
             remedy = "check the file, and keep it open as long as its rows are read"
@@ -91,7 +91,7 @@ def dataset_rows(dataset: h5py.Dataset, name: str, block: int, *, trusted: bool)
     StackedError
         When it is not to be trusted and its values lie elsewhere or its size is absurd, or it is damaged.
     """
-    with hdf5.blaming(name, _DAMAGED):
+    with hdf5.reading(name, _DAMAGED):
         if not trusted:
             check_dataset(dataset, name, block)
         mapped = hdf5.memory_map(dataset)

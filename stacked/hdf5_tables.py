@@ -50,7 +50,7 @@ def load_hdf5(path: PathLike, dataset: str, *, trusted: bool = False) -> NDArray
     except OSError as error:
         reason = f"expected an HDF5 file, but it cannot be read: {error.strerror}"
         raise StackedError(f"{where}: {reason}; check the name of the file") from error
-    with hdf5.blaming(str(where), "check that it is a whole HDF5 file that no other program writes to"):
+    with hdf5.reading(str(where), "check that it is a whole HDF5 file that no other program writes to"):
         file = h5py.File(where, "r")
         found = file[dataset] if trusted else find_dataset(file, dataset)
         return as_rows(Trusted(found) if trusted else found, f"{where}, dataset {dataset!r}")  # type: ignore[return-value]

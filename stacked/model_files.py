@@ -37,7 +37,7 @@ def write_model(folder: Path, description: dict[str, Any], tensors: Mapping[str,
             with withdrawn_on_failure(folder / weights):
                 write_atomically(folder / weights, content)
                 write_description(folder / "model.json", FORMAT, described)
-            for stale in folder.glob("weights-*.safetensors"):
+            for stale in folder.glob(f"weights-{'[0-9a-f]' * 16}.safetensors"):
                 if stale.name != weights:
                     stale.unlink()
         remove_abandoned(folder)

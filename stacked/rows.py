@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from stacked.devices import dtype_named
 from stacked.errors import mismatch
 from stacked.hdf5_rows import DatasetRows, Trusted, dataset_rows, is_hdf5, opened
 
@@ -57,6 +58,7 @@ class ScaledRows:
             received, remedy = f"{stored.dtype}, strides {stored.strides}", "pass a plain array of bytes"
             raise mismatch("stored", expected="uint8 in order of memory", received=received, remedy=remedy)
         self.stored, self.divisor, self.dtype = stored, divisor, np.dtype(dtype)
+        self.torch_dtype = dtype_named(self.dtype.name)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -153,6 +155,11 @@ def value_range(rows: Rows, name: str = "x", dtype: torch.dtype = torch.float64)
     return low, high
 
 
+def scaled(stored: Tensor, rows: ScaledRows) -> Tensor:
+    """Some of the stored bytes as the numbers they stand for, in the dtype of the rows."""
+    return stored.to(rows.torch_dtype).div_(rows.divisor)
+
+
 def within_0_and_1(bounds: tuple[float, float]) -> bool:
     """Whether the smallest and the largest value lie in [0, 1], but for rounding."""
     return -1e-6 <= bounds[0] <= bounds[1] <= 1 + 1e-6
@@ -190,7 +197,7 @@ def fingerprint(rows: Rows) -> str:
 def read_tensor(rows: Rows, index: slice, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Some of the rows as a tensor that is only read."""
     if isinstance(rows, ScaledRows):
-        return to_tensor(rows.stored[index]).to(device=device, dtype=dtype).div_(rows.divisor)
+        return scaled(to_tensor(rows.stored[index]).to(device), rows).to(dtype)
     # Contiguous and aligned, for a matrix product rounds differently in another memory order or at odd addresses.
     block = to_tensor(np.asarray(rows[index])).to(device=device, dtype=dtype).contiguous()
     return block if block.data_ptr() % ALIGNED == 0 else block.clone()

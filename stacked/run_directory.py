@@ -6,6 +6,7 @@ what is finished and goes on where it was, and ends with the same bits as if it 
 
 import contextlib
 import hashlib
+import importlib.metadata
 import json
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from stacked.checkpoints import read_owned
 from stacked.differences import differences
 from stacked.errors import StackedError, StackedWarning, check_number, mismatch
 from stacked.files import blaming, locked, remove_abandoned, write_atomically
@@ -22,7 +24,7 @@ from stacked.paths import PathLike, named_path, read_plain
 from stacked.randomness import Randomness, Seeded
 from stacked.settings import to_json
 from stacked.strict_json import MOST_BYTES, parse_json
-from stacked.trainings import CODES, KeptTrainings, Trainings
+from stacked.trainings import CODES, ResumableTrainings, Trainings
 
 FORMAT = 1
 
@@ -56,26 +58,31 @@ class RunDirectory:
         StackedError
             When the folder holds another run or something else, is in use, or cannot be written.
         """
+        owner = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
         with contextlib.ExitStack() as stack:
             with self._blaming():
+                if self.folder.is_file():
+                    expected, remedy = "a folder for the run", "name another"
+                    raise mismatch(str(self.folder), expected=expected, received="a file", remedy=remedy)
                 self.folder.mkdir(parents=True, exist_ok=True)
                 stack.enter_context(locked(self.folder / "run", wait=False))
                 remove_abandoned(self.folder)
                 remove_abandoned(self.folder / CODES)
-                self._claim(json.loads(json.dumps(description)))
-            text = json.dumps(description, sort_keys=True).encode()
-            yield KeptTrainings(self.folder, hashlib.sha256(text).hexdigest(), self.seconds)
+                self._claim(json.loads(json.dumps(description)), owner)
+            yield ResumableTrainings(self.folder, owner, self.seconds)
 
-    def _claim(self, description: Description) -> None:
+    def _claim(self, description: Description, owner: str) -> None:
         """Raise unless the folder is free, or holds the run that is described."""
         path = self.folder / "run.json"
         content = {"format": FORMAT, "run": description, "environment": _environment()}
         others = [path.name for path in self.folder.iterdir() if not path.name.startswith(".")]
         if not path.exists() and others:
-            expected, remedy = "a run, or nothing at all", "name another folder"
-            raise mismatch(str(self.folder), expected=expected, received=f"{others[0]}", remedy=remedy)
+            expected, received = "a run, or nothing at all", f"a folder that holds {others[0]!r}"
+            raise mismatch(str(self.folder), expected=expected, received=received, remedy="name another folder")
         held = _read(path)
         if held is None:
+            for state in self.folder.glob("*.safetensors"):
+                read_owned(state, owner, "it is made again")  # raises where the description was another
             write_atomically(path, json.dumps(content, indent=1).encode())
         else:
             self._check_same(held, content)
@@ -102,7 +109,8 @@ class RunDirectory:
             try:
                 yield
             except TimeoutError as error:
-                raise StackedError(f"{self.folder}: another process works on this run; wait for its end") from error
+                reason = "somebody works on this run, maybe another process; wait for the end of that"
+                raise StackedError(f"{self.folder}: {reason}") from error
 
 
 class Runnable(Protocol):
@@ -162,4 +170,5 @@ def _read(path: Path) -> Description | None:
 
 def _environment() -> Description:
     """What the last bits of a run depend on besides its description."""
-    return {"torch": torch.__version__, "numpy": np.__version__, "threads": torch.get_num_threads()}
+    versions = {"stacked": importlib.metadata.version("stacked"), "torch": torch.__version__, "numpy": np.__version__}
+    return {**versions, "threads": torch.get_num_threads()}

@@ -272,14 +272,15 @@ class StackedAutoencoder:
     def _make_room(self, cache: CodeCache, tables: Sequence[Rows]) -> str:
         """Raise unless there is room for the codes of the tables; what to say of them."""
         n_bytes = sum(self.disk_bytes(len(rows)) for rows in tables)
-        there = 0 if self.cache is not None else cache.size()  # those of an attempt that was interrupted
-        cache.check_room(max(0, n_bytes - there))
+        # What is there may be these codes, from an earlier attempt, and makes way for them otherwise.
+        cache.check_room(max(0, min(n_bytes, cache.max_bytes) - cache.size()))
         fate = "removed afterwards" if self.cache is None else f"kept within {cache.max_bytes / 1e6:,.0f} MB"
         return f"codes on disk: {n_bytes / 1e6:,.0f} MB in {cache.folder}, {fate}"
 
     def _details(self, tables: Sequence[Rows], origins: Sequence[str], training: Any) -> Details:
         """What the outcome of a run depends on, besides the settings of the stack and the seed."""
-        return {"rows": origins, "shuffled": shuffling(tables[0], self.dtype), "training": training}
+        data = dict(zip(("x", "validation"), origins, strict=False))
+        return {**data, "shuffled": shuffling(tables[0], self.dtype), "training": training}
 
     def up_to(self, depth: int | None) -> list[Autoencoder]:
         """The `depth` lowest layers, all by default; StackedError when there are none, or not so many."""

@@ -68,7 +68,12 @@ def read_state(path: Path) -> State:
         raise ValueError(f"it was not written as a state ({error!r})") from error
     if hashlib.sha256(content.replace(digest, _BLANK, 1)).hexdigest().encode() != digest:
         raise ValueError("its content does not match its checksum")
-    state: State = _with_tensors(json.loads(tree), tensors)
+    try:
+        state = _with_tensors(json.loads(tree), tensors)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"it holds no state ({error!r})") from error
+    if not isinstance(state, dict):
+        raise ValueError("it holds no state")
     return state
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from stacked.activations import Activation
-from stacked.dense import Dense
+from stacked.dense import Dense, TiedDense
 
 NEAR = 0.01
 """A code is saturated this close to a bound of its activation, as a share of the distance between both."""
@@ -27,12 +27,12 @@ def likely_cause(sample: Tensor | None) -> str:
     return "likely because the steps are too long; lower the learning rate"
 
 
-def signs_in_layers(layers: Sequence[Dense], x: Tensor) -> list[str]:
+def signs_in_layers(layers: Sequence[Dense | TiedDense], x: Tensor) -> list[str]:
     """Layers nearly all of whose units say the same of every row; none, as a rule.
 
     Parameters
     ----------
-    layers : sequence of Dense
+    layers : sequence of Dense or TiedDense
         Bottom first.
     x : Tensor
         A sample of the rows they are given, shape `(n, n_inputs)`.

@@ -77,6 +77,8 @@ class Training:
         Rows of an epoch.
     stopping : bool
         Set to end after the current epoch.
+    symptoms : list of str
+        Signs that the training, once finished, went wrong.
     epochs_passed : float
         What the model was last told, before the step under way.
     """
@@ -98,6 +100,7 @@ class Training:
         self.callbacks = [self.history, *callbacks]
         if config.patience is not None:
             self.callbacks.append(EarlyStopping(config.patience, model.selection_figure))
+        self.symptoms: list[str] = []
         self._checkpoints: Checkpoints | None = None
         self._sample: Minibatch | None = None
 
@@ -130,7 +133,10 @@ class Training:
                 callback.on_end(self)
         finally:
             self.model.release()
-        self._warn_of_symptoms()
+        if self._sample is not None and len(self.history) > 0:
+            with torch.no_grad():
+                self.symptoms = self.model.symptoms(*self._sample)
+        self.warn()
         return self.history
 
     def _start(self, batches: Batches) -> None:
@@ -232,11 +238,10 @@ class Training:
         place = f"epoch {len(self.history) + 1}, step {step}, at learning rate {rate:g}"
         return DivergedError(f"{self.name}: the {what} in {place}, {cause}")
 
-    @torch.no_grad()
-    def _warn_of_symptoms(self) -> None:
-        if self._sample is not None and len(self.history) > 0:
-            for sign in self.model.symptoms(*self._sample):
-                warnings.warn(f"{self.name}: after training, {sign}", StackedWarning, stacklevel=4)
+    def warn(self) -> None:
+        """Tell of the signs that the training, which is finished, went wrong."""
+        for sign in self.symptoms:
+            warnings.warn(f"{self.name}: after training, {sign}", StackedWarning, stacklevel=4)
 
 
 @torch.no_grad()

@@ -56,6 +56,7 @@ def finished_state(training: Training) -> State:
     """What is left of a finished training."""
     return {
         "history": training.history.records,
+        "symptoms": training.symptoms,
         "model": training.model.state_dict(),
         "callbacks": _known_to_callbacks(training),
     }
@@ -65,7 +66,7 @@ def restore_finished(training: Training, state: State) -> None:
     """Make a training that has not begun one that is finished."""
     with _fitting(training.name):
         _restore_model(training, state)
-        known = state["callbacks"]
+        training.symptoms, known = state["symptoms"], state["callbacks"]
     for callback, held in _paired(training.callbacks, known):
         if callback is not None and held:  # who only reads a finished run need not watch it
             callback.restore(held)

@@ -36,7 +36,7 @@ class Trainings:
         return training.fit(*examples())
 
 
-class KeptTrainings(Trainings):
+class ResumableTrainings(Trainings):
     """Trainings that leave checkpoints, and at their end their weights and history.
 
     Parameters
@@ -64,6 +64,7 @@ class KeptTrainings(Trainings):
             write_owned(path, self._owner, finished_state(training))
         else:
             restore_finished(training, finished)
+            training.warn()
         checkpoints.remove()
         return training.history
 

@@ -1,14 +1,15 @@
 """One trial: an arm with a seed gives figures, and arrays for pictures."""
 
 import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
-from stacked.errors import DivergedError
+from stacked.errors import DivergedError, StackedWarning
 from stacked.rows import Array
 
 
@@ -24,11 +25,14 @@ class Outcome:
         Name to data for pictures.
     failure : str
         Why the trial failed; empty when it did not.
+    warnings : tuple of str
+        What it was warned of.
     """
 
     figures: dict[str, Any]
     arrays: dict[str, Array] = field(default_factory=dict)
     failure: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 Compute = Callable[[str, int, Path], Outcome]
@@ -37,12 +41,13 @@ trial finds how far it was. Spread over processes, it must be fit to be sent the
 
 
 class Trial(NamedTuple):
-    """A finished trial with its figures, or why it failed, as in `Outcome`."""
+    """A finished trial with its figures, or why it failed, and what it was warned of, as in `Outcome`."""
 
     arm: str
     seed: int
     figures: dict[str, Any]
     failure: str = ""
+    warnings: Sequence[str] = ()
 
 
 def run_trial(compute: Compute, arm: str, seed: int, scratch: Path, threads: int = 1) -> Outcome:
@@ -50,11 +55,30 @@ def run_trial(compute: Compute, arm: str, seed: int, scratch: Path, threads: int
 
     The number of threads is fixed, so that the outcome does not depend on how many trials share the machine.
     """
-    with _torch_threads(threads):
+    with _torch_threads(threads), _collected() as told:
         try:
-            return compute(arm, seed, scratch)
+            outcome = compute(arm, seed, scratch)
         except DivergedError as error:
-            return Outcome({}, failure=str(error))
+            outcome = Outcome({}, failure=str(error))
+    return replace(outcome, warnings=tuple(told))
+
+
+@contextlib.contextmanager
+def _collected() -> Iterator[list[str]]:
+    """Warnings of ours, which another process could not show; others are shown as ever."""
+    told: list[str] = []
+    show = warnings.showwarning
+
+    def collect(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if issubclass(category, StackedWarning):
+            told.append(str(message))
+        else:
+            show(message, category, *place, **more)
+
+    with warnings.catch_warnings():  # which puts back what shows them
+        warnings.simplefilter("always", StackedWarning)
+        warnings.showwarning = collect
+        yield told
 
 
 @contextlib.contextmanager

@@ -54,11 +54,14 @@ class TrialFolder:
     def load(self, arm: str, seed: int) -> Trial | None:
         """A trial; None when it has not been finished."""
         try:
-            trial = Trial(**_json(self._path(arm, seed)))
+            trial = _trial(_json(self._path(arm, seed)))
         except (OSError, TypeError):  # a TypeError where the file holds anything but the fields of a trial
             return None
         named = (trial.arm, trial.seed) == (arm, seed)
-        return trial if named and isinstance(trial.figures, dict) and isinstance(trial.failure, str) else None
+        if not named or not isinstance(trial.figures, dict) or not isinstance(trial.failure, str):
+            return None
+        self._clear(trial)  # in case its storing was cut short
+        return trial
 
     def store(self, arm: str, seed: int, outcome: Outcome, *, arrays: bool) -> Trial:
         """Keep a finished trial, and its arrays where pictures are wanted; returns the trial as `load` will.
@@ -69,20 +72,26 @@ class TrialFolder:
             When the folder cannot be written.
         """
         path = self._path(arm, seed)
-        stored = json.dumps(Trial(arm, seed, outcome.figures, outcome.failure)._asdict())
+        stored = json.dumps(Trial(arm, seed, outcome.figures, outcome.failure, outcome.warnings)._asdict())
         packed = _packed(outcome.arrays) if arrays and outcome.arrays else None
         with blaming(self._folder, _WHAT):
             if packed is not None:
                 write_atomically(path.with_suffix(".npz"), packed)
             write_atomically(path, stored.encode())  # after the arrays, for it says that the trial is finished
-        shutil.rmtree(self.scratch(arm, seed), ignore_errors=True)
-        with contextlib.suppress(OSError):  # others are unfinished
-            self.scratch(arm, seed).parent.rmdir()
-        return Trial(**json.loads(stored))
+        trial = _trial(json.loads(stored))
+        self._clear(trial)
+        return trial
 
     def scratch(self, arm: str, seed: int) -> Path:
-        """A folder for what an unfinished trial needs to go on; `store` removes it."""
+        """A folder for what an unfinished trial needs to go on; gone when it is finished, and kept when it failed."""
         return self._runs / "unfinished" / self._path(arm, seed).stem
+
+    def _clear(self, trial: Trial) -> None:
+        scratch = self.scratch(trial.arm, trial.seed)
+        if not trial.failure and scratch.parent.exists():
+            shutil.rmtree(scratch, ignore_errors=True)
+            with contextlib.suppress(OSError):  # others are unfinished
+                scratch.parent.rmdir()
 
     def arrays(self, arm: str, seed: int) -> dict[str, Array] | None:
         """The arrays of a trial by name; None where they were not kept."""
@@ -94,6 +103,12 @@ class TrialFolder:
 
     def _path(self, arm: str, seed: int) -> Path:
         return self._runs / f"{urllib.parse.quote(arm, safe='')}-{seed}.json"
+
+
+def _trial(fields: dict[str, Any]) -> Trial:
+    """The trial of these fields; TypeError where they are those of anything else."""
+    trial = Trial(**fields)
+    return trial._replace(warnings=tuple(trial.warnings))
 
 
 def _packed(arrays: dict[str, Array]) -> bytes:

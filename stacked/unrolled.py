@@ -14,6 +14,7 @@ from stacked.dense import Dense, TiedDense
 from stacked.gradients import Backpropagation
 from stacked.model import Batch, DenseModel
 from stacked.randomness import Stream
+from stacked.symptoms import signs_in_layers
 
 
 class Unrolled(DenseModel):
@@ -47,6 +48,9 @@ class Unrolled(DenseModel):
 
     def figures(self, x: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
         return {"loss": self._output.loss(self.logits(x), x)}
+
+    def symptoms(self, sample: Tensor, labels: Tensor | None) -> list[str]:
+        return signs_in_layers(self._hidden, sample)
 
     def decayed_weights(self) -> Iterator[nn.Parameter]:
         return iter(())

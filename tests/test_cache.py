@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -705,6 +706,32 @@ def test_entries_say_what_they_hold_the_one_used_last_at_first(cache):
 def test_a_folder_that_is_not_there_has_no_entries(cache):
     assert (cache.entries(), cache.verify_all(), cache.prune(1)) == ([], {}, [])
     assert not cache.folder.exists()
+
+
+def test_verifying_names_an_entry_whose_first_bytes_are_damaged(tmp_path):
+    cache = CodeCache(tmp_path)
+    codes = Codes("a" * 64, (3, 2), np.dtype("f4"))
+    cache.get(codes, lambda out: out.fill(1))
+    path = tmp_path / f"{codes.key}.h5"
+    path.write_bytes(b"x" + path.read_bytes()[1:])
+    (tmp_path / "mine.h5").write_text("mine")
+    assert cache.verify_all() == {path: "it does not begin as an entry does; remove it"}
+
+
+@pytest.mark.parametrize(
+    "field", ['"shape": ["a", "b"]', '"shape": [null, 2]', '"shape": [[1], [2]]', '"dtype": "|O"']
+)
+def test_a_header_that_was_made_up_is_damage_and_no_more(tmp_path, field):
+    cache = CodeCache(tmp_path)
+    cache.get(Codes("a" * 64, (3, 2), np.dtype("f4")), lambda out: out.fill(1))
+    (path,) = tmp_path.glob("*.h5")
+    head = path.read_bytes()[:1024].rstrip(b" ").decode()
+    name = field.split(":", maxsplit=1)[0]
+    made_up = re.sub(rf'{name}: (\[[^]]*\]|"[^"]*")', field.replace("\\", "\\\\"), head)
+    assert made_up != head
+    path.write_bytes(made_up.encode().ljust(1024, b" ") + path.read_bytes()[1024:])
+    assert [entry.codes for entry in cache.entries()] == [None]
+    assert list(cache.verify_all()) == [path]
 
 
 def test_verifying_names_what_is_damaged_and_why(cache):

@@ -216,8 +216,8 @@ OTHERS = {
     "training": ({"training": replace(MOMENTUM, epochs=4)}, "training 1 epochs = 4, .*with training 1 epochs = 3,"),
     "seed": ({"seed": 1}, "a run with seed = 1, received one with seed = 0; name another folder, or delete this one"),
     "dtype": ({"dtype": "float64"}, "dtype = torch.float64, received one with dtype = torch.float32"),
-    "rows": ({"x": np.zeros((130, 12), np.float32)}, "a run with rows 1 = [0-9a-f]{40}"),
-    "validation": ({"validation": np.zeros((5, 12), np.float32)}, "rows 2 = .*received one with no rows 2"),
+    "rows": ({"x": np.zeros((130, 12), np.float32)}, "a run with x = [0-9a-f]{40}"),
+    "validation": ({"validation": np.zeros((5, 12), np.float32)}, "validation = .*received one with no validation"),
 }  # fmt: skip
 
 
@@ -247,13 +247,13 @@ def test_a_trained_classifier_does_not_pass_for_the_one_that_began_the_run(rows,
     classifier = FeedforwardClassifier((12, 4, 2)).fit(rows, labels, MOMENTUM, run=tmp_path)
     with pytest.raises(StackedError, match=r"a run with weights = .*received one with weights = "):
         classifier.fit(rows, labels, MOMENTUM, run=tmp_path)
-    with pytest.raises(StackedError, match=r"a run with labels 1 = .*received one with labels 1 = "):
+    with pytest.raises(StackedError, match=r"a run with labels = .*received one with labels = "):
         FeedforwardClassifier((12, 4, 2)).fit(rows, 1 - labels, MOMENTUM, run=tmp_path)
 
 
 def test_a_folder_with_something_else_in_it_is_refused_and_left_alone(rows, tmp_path):
     (tmp_path / "thesis.tex").write_text("mine")
-    with pytest.raises(StackedError, match=r"expected a run, or nothing at all, received thesis\.tex; name another"):
+    with pytest.raises(StackedError, match=r"expected a run, or nothing at all, received a folder that holds "):
         StackedAutoencoder([Plain(8)]).fit(rows, run=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
@@ -267,7 +267,7 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(rows, tmp_path):
 def test_a_run_belongs_to_one_process_at_a_time(rows, tmp_path):
     class Again(Callback):
         def on_epoch(self, training, record):
-            with pytest.raises(StackedError, match="another process works on this run; wait for its end"):
+            with pytest.raises(StackedError, match="somebody works on this run, maybe another process; wait"):
                 StackedAutoencoder([Plain(8)], MOMENTUM).fit(rows, run=tmp_path)
 
     StackedAutoencoder([Plain(8)], MOMENTUM).fit(rows, run=tmp_path, callbacks=[Again()])
@@ -335,6 +335,36 @@ def test_a_damaged_description_is_written_anew(rows, tmp_path):
         pytest.raises(StackedError, match="expected a state of this run, received that of another"),
     ):
         fit(seed=1)
+    with pytest.warns(StackedWarning, match="written anew"):
+        fit()
+    assert (tmp_path / "run.json").read_bytes() == whole, "a wrong call in between must not claim the folder"
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(rows, tmp_path):
+    (tmp_path / "run").write_text("mine")
+    with pytest.raises(StackedError, match="run: expected a folder for the run, received a file; name another"):
+        StackedAutoencoder([Plain(8)]).fit(rows, run=tmp_path / "run")
+
+
+def test_a_finished_training_is_warned_of_as_often_as_it_is_read(rows, tmp_path):
+    class Kill(Callback):
+        def on_end(self, training):
+            training.model.encoder.bias.data.fill_(-1e6)
+
+    for _ in range(2):
+        with pytest.warns(StackedWarning, match="layer 1: plain 12-8: after training, 8 of the 8 units"):
+            StackedAutoencoder([Plain(8)], MOMENTUM).fit(rows, run=tmp_path, callbacks=[Kill()])
+
+
+def test_codes_that_are_in_the_cache_need_no_room(rows, tmp_path, monkeypatch):
+    def fit():
+        return StackedAutoencoder([Plain(8), Plain(6)], MOMENTUM, cache=tmp_path / "codes").fit(rows)
+
+    fit()
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: type("Usage", (), {"free": 1000})())
+    fit()
+    with pytest.raises(StackedError, match="left on the disk for codes"):
+        StackedAutoencoder([Plain(8), Plain(6)], MOMENTUM).fit(rows)
 
 
 def test_a_newer_format_is_refused(rows, tmp_path):

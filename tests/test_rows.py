@@ -332,6 +332,18 @@ def test_scaled_rows_have_the_fingerprint_of_their_floats():
     assert fingerprint(ScaledRows(stored, 255)) == fingerprint(stored.astype("f4") / np.float32(255))
 
 
+def test_scaled_rows_are_their_floats_in_training_of_another_precision_too():
+    """What has one fingerprint must have one outcome."""
+    stored = whole("u1", (60, 4))
+    floats = stored.astype("f4") / np.float32(255)
+    config = TrainingConfig(epochs=2, batch_size=7)
+    trained = [
+        StackedAutoencoder([Plain(3)], config, dtype="float64").fit(x) for x in (ScaledRows(stored, 255), floats)
+    ]
+    assert np.array_equal(*(stack.encode(floats) for stack in trained))
+    assert np.array_equal(*(trained[0].encode(x) for x in (ScaledRows(stored, 255), floats)))
+
+
 def test_every_difference_changes_the_fingerprint():
     x = whole(shape=(2 * BLOCK, 2))
     versions = [x, x.reshape(BLOCK, 4), x.astype("f8"), x.view("i4"), x[:-1], x[::-1], x[:, ::-1]]

@@ -98,6 +98,15 @@ def test_a_layer_of_which_nothing_is_left_is_told(rows, activation, change, said
     assert len(told) == 1
 
 
+def test_a_deep_autoencoder_is_told_too(rows):
+    def change(model):
+        model.chain[1].bias.fill_(-1e6)
+
+    stack = StackedAutoencoder([Plain(6), Plain(4)], CONFIG).draw(12)
+    with pytest.warns(StackedWarning, match="deep autoencoder: after training, 4 of the 4 units of hidden layer 2"):
+        stack.fine_tune(rows, CONFIG, callbacks=[At(21, change)])
+
+
 def test_a_hidden_layer_of_a_classifier_is_told_too(rows):
     def change(model):
         model.layers[1].bias.fill_(-1e6)

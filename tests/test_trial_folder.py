@@ -87,7 +87,7 @@ def test_a_later_trial_takes_the_place_of_an_earlier(folder):
 
 def test_a_stored_trial_is_plain_json(tmp_path, folder):
     keep(folder, TRIALS[0])
-    assert json.loads(file_of(tmp_path).read_text()) == TRIALS[0]._asdict()
+    assert json.loads(file_of(tmp_path).read_text()) == {**TRIALS[0]._asdict(), "warnings": []}
 
 
 def test_storing_returns_what_loading_will(folder):
@@ -160,8 +160,17 @@ def test_what_an_unfinished_trial_left_is_there_until_it_is_stored(folder):
     folder.store("a/b", 0, Outcome({"x": 1}), arrays=False)
     assert not folder.scratch("a/b", 0).exists()
     assert (folder.scratch("a/b", 1) / "checkpoint").read_text() == "so far"
-    folder.store("a/b", 1, Outcome({}, failure="it diverged"), arrays=False)
+    folder.store("a/b", 1, Outcome({}, failure="it diverged; the last state is kept"), arrays=False)
+    assert (folder.scratch("a/b", 1) / "checkpoint").exists(), "what a failure names must be there"
+    folder.store("a/b", 1, Outcome({"x": 2}), arrays=False)
     assert not folder.scratch("a/b", 1).parent.exists()
+
+
+def test_what_a_storing_that_was_cut_short_left_is_removed_by_loading(folder):
+    folder.store("plain", 0, Outcome({"x": 1}), arrays=False)
+    folder.scratch("plain", 0).mkdir(parents=True)
+    folder.load("plain", 0)
+    assert not folder.scratch("plain", 0).parent.exists()
 
 
 def test_refusing_leaves_the_trials(tmp_path, folder):

@@ -2,7 +2,10 @@
 
 import functools
 import json
+import subprocess
 import sys
+import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,7 @@ import pytest
 import torch
 from scipy import stats
 
-from stacked import DivergedError, LabelledImages, StackedError
+from stacked import DivergedError, LabelledImages, StackedError, StackedWarning
 from stacked.trial import Outcome, run_trial
 
 sys.path.append(str(Path(__file__).parents[1] / "experiments"))
@@ -219,3 +222,61 @@ def test_no_figure_of_a_wide_table_is_cut_off(tmp_path, capsys):
     print_summary(run(tmp_path, lambda arm, seed, scratch: Outcome(many), seeds=2), {name: name for name in many})
     *_, row = capsys.readouterr().out.splitlines()
     assert row.split() == ["high", *["nan", "[nan,", "nan]"] * 12, "2", "0"]
+
+
+# Warnings, and what becomes of the processes
+
+
+def test_what_a_trial_was_warned_of_is_passed_on_with_its_name_each_time(tmp_path):
+    def warned(arm, seed, scratch):
+        if (arm, seed) == ("low", 1):
+            warnings.warn("half of it is dead", StackedWarning, stacklevel=1)
+        return compute(arm, seed, scratch)
+
+    for _ in range(2):
+        with pytest.warns(StackedWarning) as told:
+            run(tmp_path, warned, seeds=2)
+        assert [str(warning.message) for warning in told] == ["low, seed 1: half of it is dead"]
+
+
+def test_other_warnings_of_a_trial_are_shown_as_ever(tmp_path):
+    def warned(arm, seed, scratch):
+        warnings.warn("numbers", RuntimeWarning, stacklevel=1)
+        return compute(arm, seed, scratch)
+
+    with pytest.warns(RuntimeWarning, match="numbers"):
+        run(tmp_path, warned, seeds=1)
+
+
+WORK = """
+import os, sys, time
+from pathlib import Path
+from stacked.campaign import finished_trials
+from stacked.trial_folder import TrialFolder
+
+def compute(arm, seed, scratch):
+    Path(sys.argv[1], f"{os.getpid()}.pid").touch()
+    time.sleep(600)
+
+list(finished_trials(compute, ["a", "b"], [0], TrialFolder(Path(sys.argv[1]) / "out", {}), jobs=2))
+"""
+
+
+def test_the_processes_of_a_campaign_that_is_killed_end_with_it(tmp_path):
+    """They would go on for nobody, and hold the runs that the next campaign takes up."""
+    (tmp_path / "work.py").write_text(WORK)
+    campaign = subprocess.Popen([sys.executable, tmp_path / "work.py", tmp_path])
+    until(lambda: len(list(tmp_path.glob("*.pid"))) == 2)
+    workers = [int(path.stem) for path in tmp_path.glob("*.pid")]
+    campaign.kill()
+    campaign.wait()
+    until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+
+
+def until(holds):
+    """Wait until something holds, for a minute at most."""
+    for _ in range(600):
+        if holds():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it never came to that")

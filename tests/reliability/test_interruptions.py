@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 from stacked import (
     Adam,
@@ -26,7 +27,7 @@ import signal, sys, time
 import numpy as np
 from stacked import *
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell may have had ignored
-import torch; torch.set_num_threads(1)
+import torch; torch.set_num_threads(int(sys.argv[2]))
 class Slow(Callback):
     def on_step(self, training, n_rows):
         print(training.name, flush=True)
@@ -49,7 +50,7 @@ def weights(stack):
 @contextlib.contextmanager
 def working_on(folder, layer):
     """A process that has begun with a layer of a run; killed at the end if it still lives."""
-    command = [sys.executable, "-c", SCRIPT, str(folder)]
+    command = [sys.executable, "-c", SCRIPT, str(folder), str(torch.get_num_threads())]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             for line in process.stdout:
@@ -74,7 +75,9 @@ def test_control_c_leaves_a_run_that_goes_on_with_the_same_bits_and_no_half_writ
 
 def test_a_second_process_is_refused_and_the_death_of_the_first_blocks_nobody(tmp_path):
     with working_on(tmp_path / "run", 1) as process:
-        with pytest.raises(StackedError, match=r"run: another process works on this run; wait for its end"):
+        with pytest.raises(
+            StackedError, match=r"run: somebody works on this run, maybe another process; wait for the end of that"
+        ):
             fit(tmp_path / "run")
         process.send_signal(signal.SIGKILL)
         process.wait()
