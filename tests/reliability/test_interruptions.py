@@ -103,7 +103,7 @@ def removed(path):
 
 
 def newest(folder):
-    return max(folder.glob("*.checkpoint-*"), key=lambda path: path.stat().st_mtime_ns)
+    return max(folder.glob("layer-*.checkpoint-?.safetensors"), key=lambda path: path.stat().st_mtime_ns)
 
 
 SPOILT = {
