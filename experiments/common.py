@@ -18,9 +18,13 @@ from stacked import LabelledImages, load_mnist
 from stacked.cli.guard import guarded
 from stacked.devices import device_named
 from stacked.files import blaming, write_atomically
+from stacked.paths import named_path
 from stacked.rows import fingerprint
 
-Out = Annotated[Path | None, typer.Option(help="Folder for results, made if need be.", show_default="results/NAME")]
+Out = Annotated[
+    str | None,
+    typer.Option(help="Folder for results, made if need be.", metavar="FOLDER", show_default="results/NAME"),
+]
 Seeds = Annotated[int | None, typer.Option(min=1, help="Seeds, from 0.", show_default="10, or 2 with --smoke")]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Processes at a time.", show_default="one a core")]
 Smoke = Annotated[bool, typer.Option("--smoke", help="A run of seconds on little data, to see that all works.")]
@@ -54,7 +58,7 @@ def command(run: Callable[..., None], script: str, *, seeds: int) -> None:
         smoke: Smoke = False,
         device: Device = "cpu",
     ) -> None:
-        folder = out or default_folder(script, smoke=smoke)
+        folder = folder_for(out, script, smoke=smoke)
         device_named(device)
         run(
             folder,
@@ -89,8 +93,10 @@ def fingerprints(data: LabelledImages) -> list[str]:
     return [fingerprint(part)[:12] for part in parts]
 
 
-def default_folder(script: str, *, smoke: bool, variant: str = "") -> Path:
-    """`results/NAME` in the working directory, with a name of its own for every variant."""
+def folder_for(out: str | None, script: str, *, smoke: bool, variant: str = "") -> Path:
+    """The folder asked for, or `results/NAME` in the working directory, with a name of its own for every variant."""
+    if out is not None:
+        return named_path(out, "--out")
     return Path("results") / (Path(script).stem + variant + ("_smoke" if smoke else ""))
 
 

@@ -24,10 +24,10 @@ from common import (
     Seeds,
     Smoke,
     console,
-    default_folder,
     default_jobs,
     default_seeds,
     fingerprints,
+    folder_for,
     launch,
     make_folder,
     mnist,
@@ -83,7 +83,7 @@ def run(out: Path, *, seeds: int, jobs: int, epochs: int, smoke: bool, device: s
         "data": fingerprints(data),
     }
     folder = TrialFolder(out, settings)
-    megabytes = jobs * StackedAutoencoder(ARMS[0].layers).disk_bytes(len(data.x_train)) / 1e6
+    megabytes = min(jobs, seeds * len(ARMS)) * StackedAutoencoder(ARMS[0].layers).disk_bytes(len(data.x_train)) / 1e6
     console.print(
         f"{len(ARMS)} arms x {seeds} seeds, {len(data.x_train):,} rows, {epochs} epoch(s) a phase, {jobs} jobs.\n"
         f"Codes take at most {megabytes:,.0f} MB of disk at a time and are removed.",
@@ -132,18 +132,18 @@ def main(
     interrupted comparison goes on where it stopped, and more seeds are added to those there are.
     """
     variant = "_replay" if replayed else "" if epochs == 1 else f"_{epochs}_epochs"
-    out = out or default_folder(__file__, smoke=smoke, variant=variant)
+    folder = folder_for(out, __file__, smoke=smoke, variant=variant)
     if replayed:
         if smoke or epochs > 1 or device != "cpu" or seeds or jobs:
             raise StackedError("--replay: expected alone or with --out, for it has no seeds, jobs, epochs or device")
-        make_folder(out)
-        write_results(out, replay())
+        make_folder(folder)
+        write_results(folder, replay())
     else:
         seeds = default_seeds(seeds, smoke=smoke)
-        results = run(out, seeds=seeds, jobs=default_jobs(jobs), epochs=epochs, smoke=smoke, device=device)
+        results = run(folder, seeds=seeds, jobs=default_jobs(jobs), epochs=epochs, smoke=smoke, device=device)
         print_arms(console, results)
         print_pairs(console, results["summary"]["pairs"], results["summary"]["pairs_among_healthy"])
-    console.print(f"written to {out}")
+    console.print(f"written to {folder}")
 
 
 def _described(run: Run) -> str:

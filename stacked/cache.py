@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import tempfile
 import warnings
 from pathlib import Path
@@ -67,7 +66,7 @@ class CodeCache:
     def __init__(self, folder: PathLike, max_bytes: int = 2**29, verify: bool = True) -> None:
         check_count("max_bytes", max_bytes)
         check_flag("verify", verify)
-        self.folder, self.max_bytes, self.verify = named_path(folder, "cache folder"), max_bytes, verify
+        self.folder, self.max_bytes, self.verify = named_path(folder, "cache folder").absolute(), max_bytes, verify
         self.computed = self.reused = 0
         self._verified: set[tuple[int, int, bytes]] = set()
 
@@ -107,8 +106,7 @@ class CodeCache:
 
     def verify_all(self) -> dict[Path, str]:
         """Read every value of every entry; the damaged ones, with what is wrong. `get` computes those again."""
-        named_as_ours = [path for path in self.folder.glob("*.h5") if _is_key(path.stem) and not is_entry(path)]
-        damaged = dict.fromkeys(named_as_ours, "it does not begin as an entry does; remove it")
+        damaged = {}
         for path in sorted(self._statuses()):
             with contextlib.suppress(FileNotFoundError, ForeignFile):  # removed or replaced meanwhile
                 try:
@@ -179,10 +177,6 @@ class CodeCache:
                     path.unlink(missing_ok=True)
                 removed.append(path)
         return removed
-
-
-def _is_key(name: str) -> bool:
-    return re.fullmatch("[0-9a-f]{64}", name) is not None
 
 
 def _codes_or_none(path: Path) -> Codes | None:

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,8 @@ from stacked.strict_json import parse_json
 FORMAT = 1
 _MAGIC = b"stacked code cache\n"
 _USER_BLOCK = 1024
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_START = _USER_BLOCK + len(_HDF5)
 
 
 class ForeignFile(Exception):
@@ -69,10 +72,16 @@ Compute = Callable[[Array], object]
 def is_entry(path: Path) -> bool:
     """Whether a file that can be read was written by `write_entry`, whatever has become of it since."""
     try:
-        with path.open("rb") as file:
-            return file.read(len(_MAGIC)) == _MAGIC
+        with open_plain(path) as file:
+            return _is_ours(path, file.read(_START))
     except OSError:
         return False
+
+
+def _is_ours(path: Path, start: bytes) -> bool:
+    """Where the first bytes of an entry are damaged, its name and the place where HDF5 begins tell it."""
+    named_by_key = re.fullmatch("[0-9a-f]{64}", path.stem) is not None
+    return start.startswith(_MAGIC) or (named_by_key and start[_USER_BLOCK:] == _HDF5)
 
 
 def write_entry(path: Path, codes: Codes, compute: Compute) -> "np.memmap[Any, Any]":
@@ -115,7 +124,7 @@ def map_entry(path: Path, codes: Codes) -> Entry:
         When the entry is not to be trusted; it says why.
     """
     with _opened(path) as file:
-        head = _head(file)
+        head = _head(file, path)
         found, offset, sha256 = _described(head)
         if found != codes:
             raise ValueError("its header describes other codes")
@@ -129,7 +138,7 @@ def map_entry(path: Path, codes: Codes) -> Entry:
 def read_codes(path: Path) -> Codes:
     """What an entry holds, as its header has it; raises as `map_entry`."""
     with _opened(path) as file:
-        return _described(_head(file))[0]
+        return _described(_head(file, path))[0]
 
 
 def reserve(file: BinaryIO, offset: int, n_bytes: int) -> None:
@@ -187,9 +196,12 @@ def _opened(path: Path) -> BinaryIO:
         raise FileNotFoundError(path) from error
 
 
-def _head(file: BinaryIO) -> bytes:
-    head = file.read(_USER_BLOCK)
+def _head(file: BinaryIO, path: Path) -> bytes:
+    start = file.read(_START)
+    head = start[:_USER_BLOCK]
     if not head.startswith(_MAGIC):
+        if _is_ours(path, start):
+            raise ValueError("it does not begin as an entry does")
         raise ForeignFile("it was not written by stacked")
     return head
 

@@ -41,6 +41,7 @@ def finished_trials(
     missing = [trial for trial in wanted if kept[trial] is None]
     run = delayed(functools.partial(_named_outcome, compute, threads=threads, parent=os.getpid()))
     tasks = (run(arm, seed, folder.scratch(arm, seed)) for arm, seed in missing)
+    jobs = max(1, min(jobs, len(missing)))
     for arm, seed, outcome in Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks):
         yield _told(folder.store(arm, seed, outcome, arrays=seed == seeds[0]))
 

@@ -4,7 +4,8 @@ import time
 import warnings
 from pathlib import Path
 
-from stacked.errors import StackedError, StackedWarning
+from stacked.errors import StackedError, StackedWarning, mismatch
+from stacked.paths import NotPlain
 from stacked.state_files import State, read_state, write_state
 
 
@@ -71,6 +72,11 @@ def _number(state: State) -> int:
     return number if isinstance(number, int) else 0
 
 
+def owner_of(run: str, path: Path) -> str:
+    """Whose a state in a file of this name is: a training's of a run."""
+    return f"{run} {path.name.split('.')[0]}"
+
+
 def write_owned(path: Path, owner: str, state: State) -> None:
     """Keep a state of a run.
 
@@ -98,9 +104,12 @@ def read_owned(path: Path, owner: str, instead: str) -> State | None:
         state = read_state(path)
     except FileNotFoundError:
         return None
+    except (IsADirectoryError, NotPlain) as error:
+        raise StackedError(f"{path}: expected a file of the run, received something else; move it away") from error
     except (OSError, ValueError) as error:
         warnings.warn(f"{path} cannot be used, for {error}: {instead}", StackedWarning, stacklevel=2)
         return None
     if state.get("run") != owner:
-        raise StackedError(f"{path}: expected a state of this run, received that of another; name another folder")
+        expected, remedy = "this training of this run", "remove the file, or name another folder"
+        raise mismatch(str(path), expected=f"a state of {expected}", received="that of another", remedy=remedy)
     return state

@@ -240,7 +240,7 @@ class FeedforwardClassifier:
         """What the outcome of a fit depends on, besides the settings of the classifier and the seed."""
         data: Details = {}
         for of, (rows, labels, _) in zip(("", "validation "), tables, strict=False):
-            data |= {f"{of}x": fingerprint(rows), f"{of}labels": fingerprint(np.asarray(labels)[:, None])}
+            data |= {f"values of {of}x": fingerprint(rows), f"{of}labels": fingerprint(np.asarray(labels)[:, None])}
         return {
             **data,
             "shuffled": shuffling(tables[0].rows, self.dtype),

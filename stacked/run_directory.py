@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from stacked.checkpoints import read_owned
+from stacked.checkpoints import owner_of, read_owned
 from stacked.differences import differences
 from stacked.errors import StackedError, StackedWarning, check_number, mismatch
 from stacked.files import blaming, locked, remove_abandoned, write_atomically
@@ -82,7 +82,7 @@ class RunDirectory:
         held = _read(path)
         if held is None:
             for state in self.folder.glob("*.safetensors"):
-                read_owned(state, owner, "it is made again")  # raises where the description was another
+                read_owned(state, owner_of(owner, state), "it is made again")  # raises where the run was another
             write_atomically(path, json.dumps(content, indent=1).encode())
         else:
             self._check_same(held, content)

@@ -279,7 +279,7 @@ class StackedAutoencoder:
 
     def _details(self, tables: Sequence[Rows], origins: Sequence[str], training: Any) -> Details:
         """What the outcome of a run depends on, besides the settings of the stack and the seed."""
-        data = dict(zip(("x", "validation"), origins, strict=False))
+        data = dict(zip(("values of x", "values of validation"), origins, strict=False))
         return {**data, "shuffled": shuffling(tables[0], self.dtype), "training": training}
 
     def up_to(self, depth: int | None) -> list[Autoencoder]:

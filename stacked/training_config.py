@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import torch
+
 from stacked.errors import check_count, mismatch
 from stacked.model import Model
 from stacked.optimizers import LBFGS, SGD, Adam, OptimizerSettings
@@ -61,6 +63,10 @@ def check_plan(model: Model, config: TrainingConfig, n_rows: int, has_validation
     if not isinstance(config, TrainingConfig):
         remedy = "pass for instance TrainingConfig(epochs=5)"
         raise mismatch("training", expected="a TrainingConfig", received=repr(config), remedy=remedy)
+    rate, largest = config.optimizer.learning_rate, torch.finfo(next(model.parameters()).dtype).max
+    if rate > largest:
+        expected, remedy = f"a number that the weights of {name} can hold", "lower it"
+        raise mismatch("learning_rate", expected=expected, received=f"{rate:g}", remedy=remedy)
     aside = 0 if has_validation else round(config.validation_fraction * n_rows)
     if config.validation_fraction > 0 and not has_validation and not 0 < aside < n_rows:
         expected = "a share that leaves rows on both sides"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from stacked.callbacks import History
-from stacked.checkpoints import Checkpoints, read_owned, write_owned
+from stacked.checkpoints import Checkpoints, owner_of, read_owned, write_owned
 from stacked.errors import DivergedError
 from stacked.examples import Examples
 from stacked.training import Training
@@ -56,12 +56,13 @@ class ResumableTrainings(Trainings):
     def train(self, name: str, training: Training, examples: Callable[[], Sequence[Examples]]) -> History:
         """The same; what is finished is read, and what was interrupted goes on."""
         path = self._folder / f"{name}.safetensors"
-        checkpoints = Checkpoints(self._folder, name, self._owner, self._seconds)
-        finished = read_owned(path, self._owner, "it is trained again")
+        owner = owner_of(self._owner, path)
+        checkpoints = Checkpoints(self._folder, name, owner, self._seconds)
+        finished = read_owned(path, owner, "it is trained again")
         if finished is None:
             with _naming_the_last(checkpoints):
                 training.fit(*examples(), checkpoints=checkpoints)
-            write_owned(path, self._owner, finished_state(training))
+            write_owned(path, owner, finished_state(training))
         else:
             restore_finished(training, finished)
             training.warn()

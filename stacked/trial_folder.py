@@ -48,6 +48,9 @@ class TrialFolder:
             remove_abandoned(self._runs)
             if path.exists():
                 _check_same(folder, _json(path), wanted)
+            elif any(self._runs.glob("[!.]*.json")):
+                expected, remedy = "settings.json beside the runs", "restore it, or name another folder"
+                raise mismatch(str(self._runs), expected=expected, received="runs without it", remedy=remedy)
             else:
                 write_atomically(path, json.dumps(wanted, indent=1).encode())
 

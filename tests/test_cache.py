@@ -715,7 +715,10 @@ def test_verifying_names_an_entry_whose_first_bytes_are_damaged(tmp_path):
     path = tmp_path / f"{codes.key}.h5"
     path.write_bytes(b"x" + path.read_bytes()[1:])
     (tmp_path / "mine.h5").write_text("mine")
-    assert cache.verify_all() == {path: "it does not begin as an entry does; remove it"}
+    assert cache.verify_all() == {path: "it does not begin as an entry does"}
+    with pytest.warns(StackedWarning, match="is computed again, for it cannot be used: it does not begin"):
+        CodeCache(tmp_path).get(codes, lambda out: out.fill(1))
+    assert cache.verify_all() == {}
 
 
 @pytest.mark.parametrize(
@@ -799,3 +802,21 @@ def test_a_pipe_in_the_place_of_an_entry_is_left_as_it_is(cache):
     with pytest.warns(StackedWarning, match="left as it is, .* it cannot be read .Not a plain file."):
         assert np.array_equal(cache.get(CODES, put_values), VALUES)
     assert path_of(cache).is_fifo()
+
+
+def test_a_pipe_among_the_entries_stops_nobody(tmp_path):
+    os.mkfifo(tmp_path / "rows.h5")
+    os.mkfifo(tmp_path / f"{'a' * 64}.h5")
+    cache = CodeCache(tmp_path)
+    cache.get(Codes("b" * 64, (3, 2), np.dtype("f4")), lambda out: out.fill(1))
+    assert [entry.path.name[0] for entry in cache.entries()] == ["b"]
+    assert (cache.verify_all(), len(cache.prune(0))) == ({}, 1)
+
+
+def test_a_relative_folder_stays_where_it_was(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cache = CodeCache("codes")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    cache.get(Codes("b" * 64, (3, 2), np.dtype("f4")), lambda out: out.fill(1))
+    assert len(list((tmp_path / "codes").glob("*.h5"))) == 1

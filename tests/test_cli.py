@@ -176,9 +176,11 @@ def test_an_interruption_ends_with_one_line_and_130():
     assert (ended.exit_code, ended.stdout, ended.stderr) == (130, "", "interrupted here\n")
 
 
-def test_debug_passes_the_error_on():
-    error = StackedError("x")
-    assert ending(error, "--debug").exception is error
+def test_debug_shows_the_traceback_before_the_line():
+    ended = ending(StackedError("x"), "--debug")
+    assert ended.exit_code == 2
+    assert ended.stderr.startswith("Traceback")
+    assert ended.stderr.endswith("error: x\n")
 
 
 def test_an_error_that_is_no_input_error_is_passed_on():
@@ -213,9 +215,9 @@ def test_the_module_is_the_command(folder):
 def test_an_error_is_one_line_and_with_debug_a_traceback(tmp_path):
     short, long = (process("cache", "list", tmp_path / "none", *flags) for flags in ([], ["--debug"]))
     assert (short.returncode, short.stdout, short.stderr.count("\n")) == (2, "", 1)
-    assert long.returncode == 1
+    assert long.returncode == 2
     assert "Traceback" in long.stderr
-    assert long.stderr.splitlines()[-1].startswith("stacked.errors.StackedError: ")
+    assert long.stderr.endswith(short.stderr)
 
 
 @pytest.mark.parametrize("verb", [[], ["cache"], ["cache", "list"], ["cache", "verify"], ["cache", "prune"]])

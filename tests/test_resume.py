@@ -216,8 +216,8 @@ OTHERS = {
     "training": ({"training": replace(MOMENTUM, epochs=4)}, "training 1 epochs = 4, .*with training 1 epochs = 3,"),
     "seed": ({"seed": 1}, "a run with seed = 1, received one with seed = 0; name another folder, or delete this one"),
     "dtype": ({"dtype": "float64"}, "dtype = torch.float64, received one with dtype = torch.float32"),
-    "rows": ({"x": np.zeros((130, 12), np.float32)}, "a run with x = [0-9a-f]{40}"),
-    "validation": ({"validation": np.zeros((5, 12), np.float32)}, "validation = .*received one with no validation"),
+    "rows": ({"x": np.zeros((130, 12), np.float32)}, "with values of x = [0-9a-f]{8}[.]{3}, received one"),
+    "validation": ({"validation": np.zeros((5, 12), np.float32)}, "values of validation = .*with no values of val"),
 }  # fmt: skip
 
 
@@ -332,7 +332,7 @@ def test_a_damaged_description_is_written_anew(rows, tmp_path):
     (tmp_path / "run.json").write_bytes(whole[:50])
     with (
         pytest.warns(StackedWarning, match="written anew"),
-        pytest.raises(StackedError, match="expected a state of this run, received that of another"),
+        pytest.raises(StackedError, match="expected a state of this training of this run, received that of another"),
     ):
         fit(seed=1)
     with pytest.warns(StackedWarning, match="written anew"):
@@ -365,6 +365,25 @@ def test_codes_that_are_in_the_cache_need_no_room(rows, tmp_path, monkeypatch):
     fit()
     with pytest.raises(StackedError, match="left on the disk for codes"):
         StackedAutoencoder([Plain(8), Plain(6)], MOMENTUM).fit(rows)
+
+
+def test_the_state_of_another_layer_is_refused(rows, tmp_path):
+    def fit():
+        StackedAutoencoder([Plain(12)] * 3, MOMENTUM).fit(rows, run=tmp_path)
+
+    fit()
+    shutil.copy(tmp_path / "layer-2.safetensors", tmp_path / "layer-3.safetensors")
+    with pytest.raises(StackedError, match=r"layer-3\.safetensors: expected a state of this training of this run"):
+        fit()
+
+
+@pytest.mark.parametrize("name", ["layer-1.safetensors", "layer-1.checkpoint-0.safetensors"])
+def test_a_folder_in_the_place_of_a_state_is_refused_before_anything_is_trained(rows, tmp_path, name):
+    with pytest.raises(KeyboardInterrupt):
+        StackedAutoencoder([Plain(8)], MOMENTUM).fit(rows, run=tmp_path, callbacks=[Interrupt(3)])
+    (tmp_path / name).mkdir()
+    with pytest.raises(StackedError, match="expected a file of the run, received something else; move it away"):
+        StackedAutoencoder([Plain(8)], MOMENTUM).fit(rows, run=tmp_path, callbacks=[Interrupt(0)])
 
 
 def test_a_newer_format_is_refused(rows, tmp_path):

@@ -173,6 +173,14 @@ def test_what_a_storing_that_was_cut_short_left_is_removed_by_loading(folder):
     assert not folder.scratch("plain", 0).parent.exists()
 
 
+def test_trials_whose_settings_are_lost_are_refused(tmp_path, folder):
+    keep(folder, TRIALS[0])
+    settings_file(tmp_path).unlink()
+    with pytest.raises(StackedError, match=r"runs: expected settings\.json beside the runs, received"):
+        TrialFolder(tmp_path / "out", SETTINGS | {"epochs": 4})
+    assert not list(tmp_path.rglob("settings.json"))
+
+
 def test_refusing_leaves_the_trials(tmp_path, folder):
     keep(folder, TRIALS[0])
     with pytest.raises(StackedError):

@@ -1,7 +1,6 @@
 """`stacked cache`: look at a folder of codes, check it, make it smaller."""
 
 import datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,8 +9,11 @@ from stacked.cache import CodeCache, Kept
 from stacked.cli.guard import guarded, new_app
 from stacked.cli.sizes import parse_size, shown_size
 from stacked.errors import mismatch
+from stacked.paths import named_path
 
-Folder = Annotated[Path, typer.Argument(help="The folder that was named as cache.", show_default=False)]
+Folder = Annotated[
+    str, typer.Argument(help="The folder that was named as cache.", metavar="FOLDER", show_default=False)
+]
 MaxSize = Annotated[
     str, typer.Option(help="What may stay: 200MB, 1.5GiB, or a number of bytes.", metavar="SIZE", show_default=False)
 ]
@@ -58,7 +60,8 @@ def prune(folder: Folder, max_size: MaxSize) -> None:
     typer.echo(f"removed {_count(len(removed))}; {_total(cache.entries())}")
 
 
-def _cache_in(folder: Path) -> CodeCache:
+def _cache_in(name: str) -> CodeCache:
+    folder = named_path(name, "FOLDER")
     if not folder.is_dir():
         received = "a file" if folder.exists() else "nothing"
         raise mismatch(str(folder), expected="a folder of codes", received=received, remedy="check the path")

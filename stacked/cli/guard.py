@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import traceback
 import warnings
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -19,7 +20,7 @@ def new_app(text: str | None = None) -> typer.Typer:
 
 
 def guarded(command: Callable[..., None], interrupted: str = "interrupted") -> Callable[..., None]:
-    """A command with the flag `--debug`, which passes errors on; without it they are one line.
+    """A command with the flag `--debug`, which shows the traceback before the line of an error.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ def guarded(command: Callable[..., None], interrupted: str = "interrupted") -> C
                 command(*args, **kwargs)
         except StackedError as error:
             if debug:
-                raise
+                typer.echo(traceback.format_exc(), err=True)
             _say("error", "red", error)
             raise typer.Exit(2) from error
         except KeyboardInterrupt as interrupt:
