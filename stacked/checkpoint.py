@@ -1,10 +1,8 @@
 """Saving and loading trained stacks and classifiers."""
 
-import contextlib
 import hashlib
 import json
 import math
-from collections.abc import Iterator
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from stacked.callbacks import History, Record
 from stacked.classifier import FeedforwardClassifier, bare_layers
 from stacked.classifier_settings import ClassifierSettings
 from stacked.devices import device_named, dtype_named, numpy_dtype
-from stacked.errors import StackedError, check_count, check_number, mismatch
+from stacked.errors import check_count, check_number, making_use_of, mismatch
 from stacked.model_files import read_model, read_tensors, write_model
 from stacked.paths import PathLike, named_path
 from stacked.randomness import Seeded
@@ -72,7 +70,7 @@ def load_stack(
     kept = cache if cache is None or isinstance(cache, CodeCache) else CodeCache(cache)
     path = named_path(folder, "folder")
     description = read_model(path, "stack", _STACK_FIELDS)
-    with _whole(folder):
+    with making_use_of(f"{folder}: the model in model.json"):
         layers, training = (_settings(description, field) for field in ("layers", "training"))
         check_count("n_inputs", description["n_inputs"])
         common = {"seed": _seed(description), "dtype": description["dtype"], "device": place, "cache": kept}
@@ -98,7 +96,7 @@ def load_classifier(folder: PathLike, *, device: str = "cpu") -> FeedforwardClas
     place = device_named(device)
     path = named_path(folder, "folder")
     description = read_model(path, "classifier", _CLASSIFIER_FIELDS)
-    with _whole(folder):
+    with making_use_of(f"{folder}: the model in model.json"):
         settings = from_json(description["settings"], (ClassifierSettings,))
         dtype = dtype_named(description["dtype"])
         with torch.device("meta"):
@@ -187,13 +185,3 @@ def _settings(description: dict[str, Any], field: str) -> Any:
         received, remedy = repr(description[field])[:80], "save the model again"
         raise mismatch(field, expected="a list of settings", received=received, remedy=remedy)
     return from_json(description[field], _KINDS)
-
-
-@contextlib.contextmanager
-def _whole(folder: PathLike) -> Iterator[None]:
-    """Name the folder in whatever is wrong with what it holds."""
-    try:
-        yield
-    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, OverflowError) as error:
-        reason = str(error) if isinstance(error, StackedError) else repr(error)
-        raise StackedError(f"{folder}: the model in model.json cannot be used: {reason}") from error

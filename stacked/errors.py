@@ -3,8 +3,9 @@
 Every message names the argument, what was expected, what was received and the remedy, in one sentence.
 """
 
+import contextlib
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from numbers import Integral, Real
 
 
@@ -18,6 +19,16 @@ class DivergedError(StackedError):
 
 class StackedWarning(UserWarning):
     """Something that works but deserves a look."""
+
+
+@contextlib.contextmanager
+def making_use_of(data: str, remedy: str = "") -> Iterator[None]:
+    """Say of data from a file that they cannot be used, when they are not what their use takes them for."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError, OverflowError) as error:
+        reason = str(error) if isinstance(error, StackedError) else repr(error)
+        raise StackedError(f"{data} cannot be used: {reason}" + (f"; {remedy}" if remedy else "")) from error
 
 
 def mismatch(argument: str, *, expected: str, received: object, remedy: str) -> StackedError:

@@ -29,14 +29,19 @@ def is_group(x: Any) -> bool:
     return isinstance(x, h5py.Group)
 
 
+_RAISED = (OSError, KeyError, ValueError, TypeError, RuntimeError, MemoryError)
+"""What h5py makes of libhdf5's errors: one of the first four by their kind, a RuntimeError of kinds that it does not
+know; and what an absurd size in a damaged file ends with."""
+
+
 @contextlib.contextmanager
 def reading(subject: str, remedy: str) -> Iterator[None]:
-    """Turn whatever libhdf5 raises about a file into one sentence; it has no error of its own."""
+    """Turn what reading an HDF5 file raises into one sentence; for what calls h5py, and nothing else."""
     try:
         yield
     except StackedError:
         raise
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, NotImplementedError, MemoryError) as error:
+    except _RAISED as error:
         reason = " ".join(str(error.args[0] if error.args else error).split()) or type(error).__name__
         raise StackedError(f"{subject}: it cannot be read as HDF5 ({reason}); {remedy}") from error
 

@@ -53,4 +53,4 @@ def load_hdf5(path: PathLike, dataset: str, *, trusted: bool = False) -> NDArray
     with hdf5.reading(str(where), "check that it is a whole HDF5 file that no other program writes to"):
         file = h5py.File(where, "r")
         found = file[dataset] if trusted else find_dataset(file, dataset)
-        return as_rows(Trusted(found) if trusted else found, f"{where}, dataset {dataset!r}")  # type: ignore[return-value]
+    return as_rows(Trusted(found) if trusted else found, f"{where}, dataset {dataset!r}")  # type: ignore[return-value]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stacked.callbacks import Callback
-from stacked.errors import StackedError, mismatch
+from stacked.errors import making_use_of, mismatch
 from stacked.state_files import State, check_tensors
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def restore_training(training: Training, state: State) -> None:
     StackedError
         When the state is that of another kind of training.
     """
-    with _fitting(training.name):
+    with making_use_of(f"{training.name}: its state", "delete the file to train anew"):
         _restore_model(training, state)
         training.stopping = state["stopping"]
         training.advance(state["epochs_passed"])  # for what looks at the model before the next step
@@ -64,7 +63,7 @@ def finished_state(training: Training) -> State:
 
 def restore_finished(training: Training, state: State) -> None:
     """Make a training that has not begun one that is finished."""
-    with _fitting(training.name):
+    with making_use_of(f"{training.name}: its state", "delete the file to train anew"):
         _restore_model(training, state)
         training.symptoms, known = state["symptoms"], state["callbacks"]
     for callback, held in _paired(training.callbacks, known):
@@ -105,12 +104,3 @@ def _paired(callbacks: Sequence[Callback], known: list[list[Any]]) -> Iterator[t
     for kind, held in known:
         namesakes = left.get(kind)
         yield (namesakes.pop(0) if namesakes else None), held
-
-
-@contextlib.contextmanager
-def _fitting(name: str) -> Iterator[None]:
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError) as error:
-        reason = str(error) if isinstance(error, StackedError) else repr(error)
-        raise StackedError(f"{name}: its checkpoint cannot be used ({reason}); delete it to train anew") from error
