@@ -61,15 +61,15 @@ class Batches:
 
     def first(self, n_rows: int, stream: Stream) -> Minibatch:
         """The first rows of an epoch in the order that the stream gives next; the stream stays as it is."""
-        before, taken, n = stream.state(), [], 0
+        before, taken, missing = stream.state(), [], n_rows
         for x, labels in self.shuffled(stream):
-            taken.append((x.clone(), labels))
-            n += len(x)
-            if n >= n_rows:
+            taken.append((x[:missing].clone(), None if labels is None else labels[:missing]))
+            missing -= len(x)
+            if missing <= 0:
                 break
         stream.restore(before)
         rows, classes = zip(*taken, strict=True)
-        return torch.cat(rows)[:n_rows], None if classes[0] is None else torch.cat(classes)[:n_rows]
+        return torch.cat(rows), None if classes[0] is None else torch.cat(classes)
 
     def in_order(self) -> Iterator[Minibatch]:
         """One epoch as the rows stand."""

@@ -296,3 +296,14 @@ def test_the_order_of_a_small_buffer_has_no_trend(sorted_rows):
     order = torch.cat([x.clone() for x, _ in batches_of(sorted_rows, size=100).shuffled(shuffle())])[:, 0].numpy()
     pieces = len(order) / (CAPACITY // PIECES)
     assert abs(np.corrcoef(order, np.arange(len(order)))[0, 1]) < 5 / math.sqrt(pieces)
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 300])
+def test_the_first_rows_are_those_of_the_next_epoch_and_hold_no_others_in_memory(size):
+    x, labels = np.random.default_rng(0).random((300, WIDTH), dtype=np.float32), np.arange(300)
+    of_x, stream = Batches(Examples.all_of(x, labels), size, torch.float32, CPU), Seeded(0).stream("order")
+    rows, classes = of_x.first(50, stream)
+    epoch = list(of_x.shuffled(stream))
+    assert torch.equal(classes, torch.cat([some for _, some in epoch])[:50])
+    assert np.array_equal(rows.numpy(), x[classes])
+    assert rows.untyped_storage().nbytes() == 50 * WIDTH * 4
