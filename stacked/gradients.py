@@ -57,7 +57,8 @@ class Backpropagation:
 
     def __init__(self, hidden: Sequence[Dense | TiedDense], last: Dense | TiedDense, output: Output) -> None:
         self._hidden, self._last, self._output = tuple(hidden), last, output
-        owners = [layer.weight_owner for layer in (*hidden, last)]
+        self._layers = (*self._hidden, last)
+        owners = [layer.weight_owner for layer in self._layers]
         # Gradients come from the top down: what a layer above shares has been decayed when its turn comes.
         self._decayed = [owner in owners[k + 1 :] for k, owner in enumerate(owners)]
         self._spaces: dict[tuple[int, torch.dtype, torch.device], _WorkSpace] = {}
@@ -89,7 +90,7 @@ class Backpropagation:
         space = self._space_for(inputs)
         units = self._forward(inputs, masks, space)
         logits, delta = space.units[-1], space.deltas[-1]
-        torch.addmm(self._last.bias, units[-1], self._last.weight.t(), out=logits)
+        torch.addmm(space.biases[-1], units[-1], space.transposed_weights[-1], out=logits)
         loss = self._output.delta_(logits, target, delta)
         extra = None
         if penalty is not None:
@@ -106,7 +107,7 @@ class Backpropagation:
         """What each layer is given, bottom first."""
         units = [inputs]
         for k, layer in enumerate(self._hidden):
-            torch.addmm(layer.bias, units[k], layer.weight.t(), out=space.units[k])
+            torch.addmm(space.biases[k], units[k], space.transposed_weights[k], out=space.units[k])
             a = layer.activation.apply_(space.units[k])
             units.append(a * masks[k] if masks else a)
         return units
@@ -120,31 +121,34 @@ class Backpropagation:
         extra: Tensor | None,
     ) -> None:
         """Carry the errors of the last layer down to the first, adding each layer's gradient on the way."""
-        above = self._last
-        _add(above, space.transposed_deltas[-1], units[-1], how, space)
-        for k, layer in reversed(list(enumerate(self._hidden))):
-            delta = torch.mm(space.deltas[k + 1], above.weight, out=space.deltas[k])
+        _add(self._last, space.transposed_deltas[-1], units[-1], how, space)
+        for k in range(len(self._hidden) - 1, -1, -1):
+            layer, delta = self._hidden[k], space.deltas[k]
+            torch.mm(space.deltas[k + 1], space.weights[k + 1], out=delta)
             if extra is not None and k == 0:
                 delta.add_(extra)
             if masks:
                 delta.mul_(masks[k])
             layer.activation.times_derivative_(delta, space.units[k])
             _add(layer, space.transposed_deltas[k], units[k], how, space, decayed=self._decayed[k])
-            above = layer
 
     def _space_for(self, inputs: Tensor) -> _WorkSpace:
         key = (inputs.shape[0], inputs.dtype, inputs.device)
         if key not in self._spaces:
-            self._spaces[key] = _WorkSpace(inputs, [len(layer.bias) for layer in (*self._hidden, self._last)])
+            self._spaces[key] = _WorkSpace(inputs, self._layers)
         return self._spaces[key]
 
 
 class _WorkSpace:
-    """Room for the activations and errors of every layer, for batches of one size."""
+    """Room for the activations and errors of every layer, for batches of one size; and the weights, which torch's
+    modules take longer to find than some of the sums take."""
 
-    def __init__(self, inputs: Tensor, widths: Sequence[int]) -> None:
-        n = inputs.shape[0]
+    def __init__(self, inputs: Tensor, layers: Sequence[Dense | TiedDense]) -> None:
+        n, widths = inputs.shape[0], [len(layer.bias) for layer in layers]
         self.n_rows = n
+        self.weights = [layer.weight.detach() for layer in layers]
+        self.biases = [layer.bias.detach() for layer in layers]
+        self.transposed_weights = [weight.t() for weight in self.weights]
         self.units = [inputs.new_empty(n, width) for width in widths]
         self.deltas = [inputs.new_empty(n, width) for width in widths]
         self.transposed_deltas = [delta.t() for delta in self.deltas]

@@ -138,16 +138,17 @@ class _MomentumDescent(Optimizer):
     """Keeps the velocity in `parameter.grad`."""
 
     def __init__(self, settings: SGD, parameters: Sequence[nn.Parameter]) -> None:
-        self._settings, self._parameters = settings, _with_gradients(parameters)
+        self._settings = settings
+        self._values = tuple(parameter.detach() for parameter in parameters)
+        self._velocities = tuple(_fresh_gradients(parameters))
 
     def step(self, accumulate: Accumulate, rate_factor: float) -> Tensor:
         value = accumulate(Accumulation(self._settings.momentum, self._settings.learning_rate * rate_factor))
-        for parameter, velocity in self._parameters:
-            parameter.sub_(velocity)
+        torch._foreach_sub_(self._values, self._velocities)
         return value
 
     def state(self) -> State:
-        return {str(number): velocity for number, (_, velocity) in enumerate(self._parameters)}
+        return {str(number): velocity for number, velocity in enumerate(self._velocities)}
 
     def restore(self, state: State) -> None:
         check_tensors(state, self.state())
@@ -161,7 +162,7 @@ class _TorchDescent(Optimizer):
     def __init__(self, optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
         self._optimizer, self._learning_rate = optimizer, learning_rate
         for group in optimizer.param_groups:
-            _with_gradients(group["params"])
+            _fresh_gradients(group["params"])
 
     def step(self, accumulate: Accumulate, rate_factor: float) -> Tensor:
         for group in self._optimizer.param_groups:
@@ -195,10 +196,10 @@ def _check_shapes(held: Any, known: Sequence[torch.Size]) -> None:
             raise mismatch("state of the optimiser", expected=expected, received=received, remedy="start anew")
 
 
-def _with_gradients(parameters: Sequence[nn.Parameter]) -> list[tuple[nn.Parameter, Tensor]]:
-    """The parameters with their gradients, which are made zero."""
-    pairs = []
+def _fresh_gradients(parameters: Sequence[nn.Parameter]) -> list[Tensor]:
+    """The gradients of the parameters, made zero."""
+    gradients = []
     for parameter in parameters:
         parameter.grad = torch.zeros_like(parameter)
-        pairs.append((parameter, parameter.grad))
-    return pairs
+        gradients.append(parameter.grad)
+    return gradients

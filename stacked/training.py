@@ -85,6 +85,9 @@ class Training:
 
     optimizer: Optimizer
     books: Books
+    _batches: Batches
+    _held_out: Batches | None
+    _rate_factor: float
 
     def __init__(
         self,
@@ -118,17 +121,29 @@ class Training:
         self, examples: Examples, validation: Examples | None = None, *, checkpoints: Checkpoints | None = None
     ) -> History:
         """Train, from the newest of the checkpoints if there is one, and return the history."""
+        with self.begun(examples, validation, checkpoints=checkpoints):
+            while self.goes_on():
+                with torch.no_grad():
+                    for x, labels in self.minibatches():
+                        self.enter(self.step(x, labels))
+                    self.close_epoch()
+        return self.history
+
+    @contextlib.contextmanager
+    def begun(
+        self, examples: Examples, validation: Examples | None = None, *, checkpoints: Checkpoints | None = None
+    ) -> Iterator[None]:
+        """All that comes before the first epoch and after the last; `fit` is made of this and the four below."""
         check_plan(self.model, self.config, len(examples.numbers), validation is not None, self.name)
         if validation is None and self.config.validation_fraction > 0:
             examples, validation = examples.split(self.config.validation_fraction, self.streams.validation)
         self.n_rows = len(examples.numbers)
-        batches = self._batches(examples, self.config.batch_size or self.n_rows)
-        held_out = None if validation is None else self._batches(validation, BLOCK)
+        self._batches = self._batches_of(examples, self.config.batch_size or self.n_rows)
+        self._held_out = None if validation is None else self._batches_of(validation, BLOCK)
         self._checkpoints, self.optimizer = checkpoints, self.config.optimizer.build(self.model.trainable())
         try:
-            self._start(batches)
-            while self._goes_on():
-                self._epoch(batches, held_out)
+            self._start()
+            yield
             for callback in self.callbacks:
                 callback.on_end(self)
         finally:
@@ -137,11 +152,60 @@ class Training:
             with torch.no_grad():
                 self.symptoms = self.model.symptoms(*self._sample)
         self.warn()
-        return self.history
 
-    def _start(self, batches: Batches) -> None:
+    def goes_on(self) -> bool:
+        """Whether there is another epoch, or one that was interrupted."""
+        begun = self.books.rows > 0  # which is completed, whoever asked to stop after it
+        return begun or (len(self.history) < self.config.epochs and not self.stopping)
+
+    def minibatches(self) -> Iterator[Minibatch]:
+        """Those of the epoch that are still to come."""
+        self.model.train()
+        self._rate_factor = self._rate_factor_of_epoch()
+        return self._batches.shuffled(self.streams.shuffle, skip=self.books.rows)
+
+    def step(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        """One step on a minibatch; the objective before it."""
+        self.advance(len(self.history) + self.books.rows / self.n_rows)
+        batch = self.model.prepare(x, labels, self.streams.noise)
+        value = self.optimizer.step(partial(self.model.accumulate_gradients, batch), self._rate_factor)
+        self.model.constrain()
+        return value
+
+    def enter(self, value: Tensor) -> None:
+        """Note a step in the books, tell the callbacks, and leave a checkpoint when it is time."""
+        books = self.books
+        n_rows = min(self._batches.size, self.n_rows - books.rows)
+        books.enter(value, n_rows)
+        for callback in self.callbacks:
+            callback.on_step(self, n_rows)
+        if books.steps % STEPS_BETWEEN_CHECKS == 0:
+            self._check_loss()
+        if books.rows < self.n_rows:  # the end of an epoch has figures to measure first
+            self._keep()
+
+    def close_epoch(self) -> None:
+        """Measure the epoch, tell the callbacks, and open the books of the next."""
+        loss = self.books.mean_loss  # before the clock is read, for it waits until the device has finished the steps
+        seconds = self.books.seconds
+        self.model.eval()
+        self._check_numbers()
+        record: Record = {
+            "epoch": len(self.history) + 1,
+            "loss": loss,
+            "learning_rate": self.config.optimizer.learning_rate * self._rate_factor,
+            "seconds": seconds,
+            "rows_per_second": self.n_rows / seconds,
+        }
+        if self._held_out is not None:
+            record.update(measure(self.model, self._held_out))
+        self._tell(record)
+        self._open_books()
+        self._keep()
+
+    def _start(self) -> None:
         if self.model.sample_size > 0:
-            self._sample = batches.first(self.model.sample_size, self.streams.shuffle)
+            self._sample = self._batches.first(self.model.sample_size, self.streams.shuffle)
         self._open_books()
         for callback in self.callbacks:
             callback.on_start(self)
@@ -150,32 +214,7 @@ class Training:
             restore_training(self, state)
             restore_callbacks(self.callbacks, state)
 
-    def _goes_on(self) -> bool:
-        begun = self.books.rows > 0  # an epoch that was interrupted is completed, whoever asked to stop after it
-        return begun or (len(self.history) < self.config.epochs and not self.stopping)
-
-    @torch.no_grad()
-    def _epoch(self, batches: Batches, held_out: Batches | None) -> None:
-        books, factor = self.books, self._rate_factor()
-        self.model.train()
-        for x, labels in batches.shuffled(self.streams.shuffle, skip=books.rows):
-            self._step(x, labels, factor)
-        loss = books.mean_loss  # before the clock is read, for it waits until the device has finished the steps
-        seconds = books.seconds
-        self.model.eval()
-        self._check_numbers()
-        record: Record = {
-            "epoch": len(self.history) + 1,
-            "loss": loss,
-            "learning_rate": self.config.optimizer.learning_rate * factor,
-            "seconds": seconds,
-            "rows_per_second": self.n_rows / seconds,
-        }
-        if held_out is not None:
-            record.update(measure(self.model, held_out))
-        self._close_epoch(record)
-
-    def _close_epoch(self, record: Record) -> None:
+    def _tell(self, record: Record) -> None:
         sample = None if self._sample is None else self._sample[0]
         if sample is not None:
             record.update({name: float(figure) for name, figure in self.model.inspect(sample).items()})
@@ -183,22 +222,6 @@ class Training:
             callback.on_epoch(self, record)
         if sample is not None and len(self.history) < self.config.epochs and not self.stopping:
             self.model.revive(sample, self.streams.noise)
-        self._open_books()
-        self._keep()
-
-    def _step(self, x: Tensor, labels: Tensor | None, factor: float) -> None:
-        books = self.books
-        self.advance(len(self.history) + books.rows / self.n_rows)
-        batch = self.model.prepare(x, labels, self.streams.noise)
-        value = self.optimizer.step(partial(self.model.accumulate_gradients, batch), factor)
-        self.model.constrain()
-        books.enter(value, x.shape[0])
-        for callback in self.callbacks:
-            callback.on_step(self, x.shape[0])
-        if books.steps % STEPS_BETWEEN_CHECKS == 0:
-            self._check_loss()
-        if books.rows < self.n_rows:  # the end of an epoch has figures to measure first
-            self._keep()
 
     def advance(self, epochs: float) -> None:
         """Tell the model how many epochs have passed."""
@@ -206,7 +229,7 @@ class Training:
         self.model.advance(epochs)
 
     def _open_books(self) -> None:
-        self.books = Books(self.streams.shuffle.state(), next(self.model.parameters()))
+        self.books = Books(self.streams.shuffle.state())
 
     def _keep(self) -> None:
         """Leave a checkpoint when it is time, but none that leads nowhere."""
@@ -214,11 +237,11 @@ class Training:
             self._check_numbers()
             self._checkpoints.write(training_state(self))
 
-    def _rate_factor(self) -> float:
+    def _rate_factor_of_epoch(self) -> float:
         schedule = self.config.schedule
         return 1.0 if schedule is None else schedule.at(len(self.history), self.config.epochs)
 
-    def _batches(self, examples: Examples, size: int) -> Batches:
+    def _batches_of(self, examples: Examples, size: int) -> Batches:
         weight = next(self.model.parameters())
         return Batches(examples, size, weight.dtype, weight.device)
 
@@ -233,7 +256,7 @@ class Training:
             raise self._diverged(f"loss became {self.books.mean_loss}", step)
 
     def _diverged(self, what: str, step: int) -> DivergedError:
-        rate = self.config.optimizer.learning_rate * self._rate_factor()
+        rate = self.config.optimizer.learning_rate * self._rate_factor_of_epoch()
         cause = likely_cause(None if self._sample is None else self._sample[0])
         place = f"epoch {len(self.history) + 1}, step {step}, at learning rate {rate:g}"
         return DivergedError(f"{self.name}: the {what} in {place}, {cause}")
