@@ -158,8 +158,9 @@ class Training:
     def _epoch(self, batches: Batches, held_out: Batches | None) -> None:
         books, factor = self.books, self._rate_factor()
         self.model.train()
-        for x, labels in batches.shuffled(self.streams.shuffle, skip=books.rows):
-            self._step(x, labels, factor)
+        with contextlib.closing(batches.shuffled(self.streams.shuffle, skip=books.rows)) as minibatches:
+            for x, labels in minibatches:
+                self._step(x, labels, factor)
         loss = books.mean_loss  # before the clock is read, for it waits until the device has finished the steps
         seconds = books.seconds
         self.model.eval()
@@ -249,10 +250,11 @@ def measure(model: Model, batches: Batches) -> Record:
     """The model's figures on clean rows, averaged over them, each named `validation_...`."""
     sums: dict[str, float] = {}
     n_rows = 0
-    for x, labels in batches.in_order():
-        n_rows += len(x)
-        for name, value in model.figures(x, labels).items():
-            sums[name] = sums.get(name, 0.0) + float(value) * len(x)
+    with contextlib.closing(batches.in_order()) as minibatches:
+        for x, labels in minibatches:
+            n_rows += len(x)
+            for name, value in model.figures(x, labels).items():
+                sums[name] = sums.get(name, 0.0) + float(value) * len(x)
     return {f"validation_{name}": total / n_rows for name, total in sums.items()}
 
 
