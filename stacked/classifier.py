@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stacked.batches import shuffling
 from stacked.callbacks import Callback, History, check_callbacks
 from stacked.classifier_settings import ClassifierSettings, settings_with
 from stacked.dense import Dense
@@ -17,6 +16,7 @@ from stacked.devices import device_named, dtype_named, numpy_dtype
 from stacked.errors import check_count, check_flag, mismatch
 from stacked.examples import Examples, as_labels, check_two_classes
 from stacked.network import Network
+from stacked.orders import shuffling
 from stacked.outputs import class_output
 from stacked.progress import training_display
 from stacked.randomness import Randomness, randomness_of
@@ -243,7 +243,7 @@ class FeedforwardClassifier:
             data |= {f"values of {of}x": fingerprint(rows), f"{of}labels": fingerprint(np.asarray(labels)[:, None])}
         return {
             **data,
-            "shuffled": shuffling(tables[0].rows, self.dtype),
+            "shuffled": shuffling(tables[0].rows),
             "training": training,
             "n_frozen": self.n_frozen,
             "weights": fingerprint_of(torch.nn.ModuleList(self.layers).state_dict()),

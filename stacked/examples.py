@@ -36,6 +36,23 @@ class Examples(NamedTuple):
         return self._replace(numbers=parts[0]), self._replace(numbers=parts[1])
 
 
+class Share(NamedTuple):
+    """Which of several neighbouring parts of every minibatch, as equal as can be: number `rank` of `size`."""
+
+    rank: int = 0
+    size: int = 1
+
+    def part_of(self, n: int) -> tuple[int, int]:
+        """Where its part of n rows begins and ends; it is empty only where there are fewer rows than parts."""
+        least, longer = divmod(n, self.size)
+        start = self.rank * least + min(self.rank, longer)
+        return start, start + least + (self.rank < longer)
+
+
+ALL = Share()
+"""The whole of every minibatch."""
+
+
 def as_labels(labels: Any, n_rows: int, n_classes: int, name: str = "labels") -> Labels:
     """Class labels: whole numbers from 0 to n_classes - 1, one a row."""
     array = to_array(labels, name, "one whole number a row")

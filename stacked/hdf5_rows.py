@@ -39,11 +39,17 @@ class DatasetRows:
     ----------
     dataset : h5py.Dataset
         Checked, of shape `(n, n_inputs)`.
+
+    Attributes
+    ----------
+    chunk_rows : int
+        Rows that are stored, and perhaps packed, together; 1 where each stands by itself.
     """
 
     def __init__(self, dataset: h5py.Dataset) -> None:
         self.shape: tuple[int, ...] = dataset.shape
         self.dtype: np.dtype[Any] = dataset.dtype
+        self.chunk_rows: int = dataset.chunks[0] if dataset.chunks else 1
         self._dataset = dataset
         self._name = f"{dataset.file.filename}, dataset {dataset.name!r}"
 

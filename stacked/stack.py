@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from stacked.autoencoders import Autoencoder, LayerSettings
-from stacked.batches import shuffling
 from stacked.cache import CodeCache
 from stacked.callbacks import Callback, History, check_callbacks
 from stacked.codes import Ascent, cached_codes, code_key, encode_rows
@@ -21,6 +20,7 @@ from stacked.dense import Dense
 from stacked.devices import device_named, dtype_named, numpy_dtype
 from stacked.errors import StackedError, check_count, mismatch
 from stacked.examples import Examples
+from stacked.orders import shuffling
 from stacked.progress import training_display
 from stacked.randomness import Randomness, randomness_of
 from stacked.rows import Array, Rows, as_rows, fingerprint, map_rows, value_range
@@ -280,7 +280,7 @@ class StackedAutoencoder:
     def _details(self, tables: Sequence[Rows], origins: Sequence[str], training: Any) -> Details:
         """What the outcome of a run depends on, besides the settings of the stack and the seed."""
         data = dict(zip(("values of x", "values of validation"), origins, strict=False))
-        return {**data, "shuffled": shuffling(tables[0], self.dtype), "training": training}
+        return {**data, "shuffled": shuffling(tables[0]), "training": training}
 
     def up_to(self, depth: int | None) -> list[Autoencoder]:
         """The `depth` lowest layers, all by default; StackedError when there are none, or not so many."""

@@ -7,7 +7,7 @@ what is observed the callbacks'.
 import contextlib
 import copy
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -124,8 +124,9 @@ class Training:
         with self.begun(examples, validation, checkpoints=checkpoints):
             while self.goes_on():
                 with torch.no_grad():
-                    for x, labels in self.minibatches():
-                        self.enter(self.step(x, labels))
+                    with contextlib.closing(self.minibatches()) as minibatches:
+                        for x, labels in minibatches:
+                            self.enter(self.step(x, labels))
                     self.close_epoch()
         return self.history
 
@@ -158,8 +159,8 @@ class Training:
         begun = self.books.rows > 0  # which is completed, whoever asked to stop after it
         return begun or (len(self.history) < self.config.epochs and not self.stopping)
 
-    def minibatches(self) -> Iterator[Minibatch]:
-        """Those of the epoch that are still to come."""
+    def minibatches(self) -> Generator[Minibatch]:
+        """Those of the epoch that are still to come; to be closed, as `contextlib.closing` does."""
         self.model.train()
         self._rate_factor = self._rate_factor_of_epoch()
         return self._batches.shuffled(self.streams.shuffle, skip=self.books.rows)
@@ -272,10 +273,11 @@ def measure(model: Model, batches: Batches) -> Record:
     """The model's figures on clean rows, averaged over them, each named `validation_...`."""
     sums: dict[str, float] = {}
     n_rows = 0
-    for x, labels in batches.in_order():
-        n_rows += len(x)
-        for name, value in model.figures(x, labels).items():
-            sums[name] = sums.get(name, 0.0) + float(value) * len(x)
+    with contextlib.closing(batches.in_order()) as minibatches:
+        for x, labels in minibatches:
+            n_rows += len(x)
+            for name, value in model.figures(x, labels).items():
+                sums[name] = sums.get(name, 0.0) + float(value) * len(x)
     return {f"validation_{name}": total / n_rows for name, total in sums.items()}
 
 

@@ -14,7 +14,7 @@ ORDER = [
     *("activations", "losses", "outputs", "devices", "randomness", "corruption"),
     *("dense", "gradients", "symptoms", "model"),
     *("hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "rows", "hdf5_tables"),
-    *("idx", "datasets", "examples", "batches"),
+    *("idx", "datasets", "examples", "orders", "ahead", "readers", "batches"),
     *("schedules", "optimizers", "training_config", "books", "checkpoints", "callbacks", "progress"),
     *("training_state", "training", "trainings", "run_directory"),
     *("autoencoders.base", "autoencoders.dense", "autoencoders.plain", "autoencoders.denoising"),

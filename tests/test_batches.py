@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from stacked import batches
+from stacked import orders
 from stacked.batches import Batches
 from stacked.examples import Examples
 from stacked.randomness import Seeded
@@ -83,7 +83,7 @@ def source(request, tmp_path):
 @pytest.fixture
 def small_buffer(monkeypatch):
     """A mixing buffer of 200 rows of float32."""
-    monkeypatch.setattr(batches, "MIXING_BYTES", 200 * WIDTH * 4)
+    monkeypatch.setattr(orders, "MIXING_BYTES", 200 * WIDTH * 4)
 
 
 def labels_for(n=N):
@@ -141,7 +141,7 @@ def test_every_row_comes_once_whatever_the_size_beside_the_buffer(size):
 
 @pytest.mark.parametrize("mixing_bytes", [1, 4, WIDTH * 4, WIDTH * 4 * 65, WIDTH * 4 * (N - 1), WIDTH * 4 * N])
 def test_every_row_comes_once_whatever_the_buffer(monkeypatch, mixing_bytes):
-    monkeypatch.setattr(batches, "MIXING_BYTES", mixing_bytes)
+    monkeypatch.setattr(orders, "MIXING_BYTES", mixing_bytes)
     x = numbered()
     check_epoch(epoch(batches_of(Sliced(x), labels_for()).shuffled(shuffle())), range(N), x)
 
@@ -242,12 +242,26 @@ def test_drawing_leaves_the_rows_alone(source):
     assert np.array_equal(np.asarray(rows[0:N]), numbered())
 
 
-def test_a_sliced_source_is_read_once_an_epoch_and_a_block_at_a_time():
-    rows = Sliced(np.zeros((3 * BLOCK + 5, 2), np.float32))
-    for _ in batches_of(rows, size=1000).shuffled(shuffle()):
-        pass
+def test_rows_in_slices_that_fit_are_read_once_and_a_piece_at_a_time():
+    rows, stream = Sliced(np.zeros((300_000, 2), np.float32)), shuffle()
+    made = batches_of(rows, size=10_000)
+    for drawn in (made.shuffled(stream), made.in_order(), made.shuffled(stream)):
+        assert sum(len(x) for x, _ in drawn) == len(rows)
     assert sum(map(len, rows.given)) == len(rows)
-    assert max(map(len, rows.given)) <= BLOCK
+    assert max(some.nbytes for some in rows.given) <= orders.MIXING_BYTES // 2 // orders.PIECES
+
+
+@pytest.mark.usefixtures("small_buffer")
+def test_rows_in_slices_beyond_the_buffer_are_read_once_an_epoch_and_the_first_of_them_not_again():
+    rows, stream = Sliced(numbered()), shuffle()
+    made = batches_of(rows, labels_for())
+    x, _ = made.first(90, stream)
+    assert sum(map(len, rows.given)) == 100, "one half of the buffer"
+    drawn = epoch(made.shuffled(stream))
+    assert torch.equal(x, torch.cat([some for some, _ in drawn])[:90])
+    assert sum(map(len, rows.given)) == N
+    check_epoch(epoch(made.shuffled(stream)), range(N), numbered())
+    assert sum(map(len, rows.given)) == 2 * N
 
 
 @pytest.mark.usefixtures("small_buffer")
@@ -260,29 +274,29 @@ def test_a_small_buffer_is_never_overfilled():
     assert taken == N
 
 
-PIECES = 64
-CAPACITY = PIECES * 50
+CAPACITY = orders.PIECES * 25
+"""Rows of half a buffer, a whole number of minibatches of 100."""
 
 
 @pytest.fixture
 def sorted_rows(monkeypatch):
-    """50 buffers of rows of one column that holds their number: as hard to mix as rows sorted by class."""
-    monkeypatch.setattr(batches, "MIXING_BYTES", CAPACITY * 4)
+    """50 halves of rows of one column that holds their number: as hard to mix as rows sorted by class."""
+    monkeypatch.setattr(orders, "MIXING_BYTES", 2 * CAPACITY * 4)
     return Sliced(np.arange(50 * CAPACITY, dtype=np.float32)[:, None])
 
 
 def test_a_minibatch_from_a_small_buffer_is_drawn_from_the_whole_file(sorted_rows):
     n, size = len(sorted_rows), 100
-    # The mean of a minibatch: that of 64 pieces at random places, and of 100 rows out of those.
+    # The mean of a minibatch: that of 256 pieces at random places, and of 100 rows out of those.
     spread = n / math.sqrt(12)
-    error = spread * math.sqrt(1 / PIECES + 1 / size)
+    error = spread * math.sqrt(1 / orders.PIECES + 1 / size)
     for x, _ in batches_of(sorted_rows, size=size).shuffled(shuffle()):
         assert abs(x.double().mean().item() - (n - 1) / 2) < 5 * error
 
 
 def test_neighbours_meet_in_a_minibatch_as_rarely_as_chance_has_it(sorted_rows):
-    size, piece = 100, CAPACITY // PIECES
-    # Two rows of one buffer lie in one piece with probability 1/64, so that 100 rows have some 77 such pairs.
+    size, piece = 100, CAPACITY // orders.PIECES
+    # Two rows of one half lie in one piece with probability 1/256, so that 100 rows have some 19 such pairs.
     pairs = size * (size - 1) / 2
     counts = []
     for x, _ in batches_of(sorted_rows, size=size).shuffled(shuffle()):
@@ -294,7 +308,7 @@ def test_neighbours_meet_in_a_minibatch_as_rarely_as_chance_has_it(sorted_rows):
 
 def test_the_order_of_a_small_buffer_has_no_trend(sorted_rows):
     order = torch.cat([x.clone() for x, _ in batches_of(sorted_rows, size=100).shuffled(shuffle())])[:, 0].numpy()
-    pieces = len(order) / (CAPACITY // PIECES)
+    pieces = len(order) / (CAPACITY // orders.PIECES)
     assert abs(np.corrcoef(order, np.arange(len(order)))[0, 1]) < 5 / math.sqrt(pieces)
 
 

@@ -30,8 +30,8 @@ from stacked import (
     TopK,
     TrainingConfig,
 )
-from stacked.batches import Batches
 from stacked.randomness import Randomness, Seeded
+from stacked.readers import Portion
 
 TIMES = ("seconds", "rows_per_second")
 MOMENTUM = TrainingConfig(epochs=3, batch_size=20, optimizer=SGD(0.05, momentum=0.9))
@@ -111,7 +111,7 @@ def test_early_stopping_goes_on_waiting_and_keeps_its_best_weights(rows, tmp_pat
 
 
 def test_rows_that_are_read_in_blocks_go_on_in_the_middle_of_a_mixing_buffer(rows, tmp_path, monkeypatch):
-    monkeypatch.setattr("stacked.batches.MIXING_BYTES", 40 * 12 * 4)
+    monkeypatch.setattr("stacked.orders.MIXING_BYTES", 40 * 12 * 4)
     with h5py.File(tmp_path / "rows.h5", "w") as file:
         dataset = file.create_dataset("x", data=rows, chunks=(7, 12), compression="gzip")
 
@@ -126,8 +126,8 @@ def test_a_resumed_epoch_does_not_gather_the_rows_it_has_had(rows, tmp_path, mon
         return StackedAutoencoder([Plain(7)], MOMENTUM).fit(rows, **options)
 
     read = []
-    gather = Batches._read
-    monkeypatch.setattr(Batches, "_read", lambda self, numbers: read.append(len(numbers)) or gather(self, numbers))
+    gather = Portion.gather
+    monkeypatch.setattr(Portion, "gather", lambda self, some, out: read.append(len(out)) or gather(self, some, out))
     with pytest.raises(KeyboardInterrupt):
         fit(run=RunDirectory(tmp_path, 0), callbacks=[Interrupt(5)])
     read.clear()
@@ -605,12 +605,15 @@ def test_names_in_the_state_of_a_callback_are_text(rows, tmp_path):
 
 def test_a_run_of_rows_that_are_shuffled_otherwise_is_refused(rows, tmp_path, monkeypatch):
     """The same rows, but the order of the steps would be neither the one nor the other."""
-    monkeypatch.setattr("stacked.batches.MIXING_BYTES", 40 * 12 * 4)
+    monkeypatch.setattr("stacked.orders.MIXING_BYTES", 40 * 12 * 4)
     with h5py.File(tmp_path / "rows.h5", "w") as file:
         dataset = file.create_dataset("x", data=rows, chunks=(7, 12), compression="gzip")
         with pytest.raises(KeyboardInterrupt):
             StackedAutoencoder([Plain(8)]).fit(rows, run=RunDirectory(tmp_path / "run", 0), callbacks=[Interrupt(1)])
-        with pytest.raises(StackedError, match=r"shuffled = in a buffer of 1920 bytes, .*with shuffled = as a whole"):
+        with pytest.raises(
+            StackedError,
+            match=r"shuffled = in 1920 bytes, pieces of 7 rows, .*shuffled = in 1920 bytes, pieces of 1 rows",
+        ):
             StackedAutoencoder([Plain(8)]).fit(dataset, run=tmp_path / "run")
 
 

@@ -27,7 +27,7 @@ from stacked import (
     RunDirectory,
     StackedAutoencoder,
     Variational,
-    batches,
+    orders,
 )
 from stacked import TrainingConfig as Config
 
@@ -103,7 +103,7 @@ class Run:
         if self.source == "memory":
             yield ROWS
             return
-        batches.MIXING_BYTES = 40 * 12 * 4 if self.source == "many mixing buffers" else 2**28
+        orders.MIXING_BYTES = 40 * 12 * 4 if self.source == "many mixing buffers" else 2**29
         with h5py.File(self.folder.parent / FILE) as file:
             yield file["x"]
 
