@@ -24,7 +24,8 @@ from threadpoolctl import threadpool_limits
 from stacked import SGD, Denoising, Masking, TrainingConfig, load_mnist
 from stacked.examples import Examples
 from stacked.randomness import Seeded
-from stacked.training import Streams, Training
+from stacked.streams import Streams
+from stacked.training import Training
 
 
 def main(repetitions: Repetitions = 7, json: Json = None) -> None:

@@ -41,12 +41,14 @@ from stacked import (
 )
 from stacked.batches import Batches
 from stacked.classifier_settings import ClassifierSettings
+from stacked.evaluation import measure
 from stacked.examples import Examples
 from stacked.plots import Line, curves
 from stacked.randomness import Seeded
 from stacked.rows import BLOCK
 from stacked.statistics import compare_pairs, holm
-from stacked.training import Streams, Training, measure
+from stacked.streams import Streams
+from stacked.training import Training
 from stacked.trial import Outcome
 
 ACTIVATIONS = ("sigmoid", "relu")

@@ -24,7 +24,8 @@ from stacked.rows import Array, Rows, as_rows, fingerprint, map_rows, value_rang
 from stacked.run_directory import Details, RunDirectory, opened_run
 from stacked.stack import StackedAutoencoder
 from stacked.state_files import fingerprint_of
-from stacked.training import Streams, Training, restored_unless_finished
+from stacked.streams import Streams
+from stacked.training import Training, restored_unless_finished
 from stacked.training_config import TrainingConfig, check_plan
 
 

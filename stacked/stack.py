@@ -27,8 +27,9 @@ from stacked.rows import Array, Rows, as_rows, fingerprint, map_rows, value_rang
 from stacked.run_directory import Details, RunDirectory, opened_run
 from stacked.stack_checks import check_layers, check_ranges
 from stacked.state_files import fingerprint_of
+from stacked.streams import Streams
 from stacked.temporary_cache import cache_for_run
-from stacked.training import Streams, Training, restored_unless_finished
+from stacked.training import Training, restored_unless_finished
 from stacked.training_config import TrainingConfig, check_plan
 from stacked.unrolled import Unrolled
 

@@ -9,7 +9,6 @@ import copy
 import warnings
 from collections.abc import Generator, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,34 +18,18 @@ from stacked.books import Books
 from stacked.callbacks import Callback, EarlyStopping, History, Record
 from stacked.checkpoints import Checkpoints
 from stacked.errors import DivergedError, StackedWarning
+from stacked.evaluation import measure
 from stacked.examples import Examples
 from stacked.model import Model
 from stacked.optimizers import Optimizer
-from stacked.randomness import Randomness, Stream
 from stacked.rows import BLOCK
+from stacked.streams import Streams
 from stacked.symptoms import likely_cause
 from stacked.training_config import TrainingConfig, check_plan
 from stacked.training_state import restore_callbacks, restore_training, training_state
 
 STEPS_BETWEEN_CHECKS = 50
 """Whether the loss is still a number is looked at this often, for a look waits for the device."""
-
-
-class Streams(NamedTuple):
-    """The random streams of one training, independent of each other."""
-
-    shuffle: Stream
-    noise: Stream
-    validation: Stream
-
-    @classmethod
-    def of(cls, randomness: Randomness, *purpose: str | int, device: torch.device) -> "Streams":
-        """The streams of the training named by `purpose`; noise is drawn on the device it is used on."""
-        return cls(
-            shuffle=randomness.stream(*purpose, "shuffle"),
-            noise=randomness.stream(*purpose, "noise", device=device),
-            validation=randomness.stream(*purpose, "validation"),
-        )
 
 
 class Training:
@@ -266,19 +249,6 @@ class Training:
         """Tell of the signs that the training, which is finished, went wrong."""
         for sign in self.symptoms:
             warnings.warn(f"{self.name}: after training, {sign}", StackedWarning, stacklevel=4)
-
-
-@torch.no_grad()
-def measure(model: Model, batches: Batches) -> Record:
-    """The model's figures on clean rows, averaged over them, each named `validation_...`."""
-    sums: dict[str, float] = {}
-    n_rows = 0
-    with contextlib.closing(batches.in_order()) as minibatches:
-        for x, labels in minibatches:
-            n_rows += len(x)
-            for name, value in model.figures(x, labels).items():
-                sums[name] = sums.get(name, 0.0) + float(value) * len(x)
-    return {f"validation_{name}": total / n_rows for name, total in sums.items()}
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ ORDER = [
     *("hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "rows", "hdf5_tables"),
     *("idx", "datasets", "examples", "orders", "ahead", "readers", "batches"),
     *("schedules", "optimizers", "training_config", "books", "checkpoints", "callbacks", "progress"),
-    *("training_state", "training", "trainings", "run_directory"),
+    *("streams", "evaluation", "training_state", "training", "trainings", "run_directory"),
     *("autoencoders.base", "autoencoders.dense", "autoencoders.plain", "autoencoders.denoising"),
     *("autoencoders.contractive", "autoencoders.sparsity", "autoencoders.revival", "autoencoders.sparse"),
     *("autoencoders.variational", "autoencoders"),

@@ -11,7 +11,8 @@ from torch import nn
 from stacked import SGD, TrainingConfig
 from stacked.examples import Examples
 from stacked.randomness import Seeded
-from stacked.training import Streams, Training
+from stacked.streams import Streams
+from stacked.training import Training
 
 sys.path.append(str(Path(__file__).parents[1] / "experiments"))
 from deep_networks import DeepNetwork

@@ -26,7 +26,8 @@ from stacked import (
 from stacked.autoencoders.dense import DenseAutoencoder
 from stacked.examples import Examples
 from stacked.randomness import Seeded
-from stacked.training import Streams, Training
+from stacked.streams import Streams
+from stacked.training import Training
 
 
 class Watched(DenseAutoencoder):

@@ -32,7 +32,8 @@ from stacked.books import Books
 from stacked.dense import Dense
 from stacked.examples import Examples
 from stacked.randomness import Seeded
-from stacked.training import Streams, Training
+from stacked.streams import Streams
+from stacked.training import Training
 
 
 def trained(rows, config, settings=None, callbacks=(), validation=None):

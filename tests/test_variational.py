@@ -21,7 +21,8 @@ from stacked import (
 )
 from stacked.examples import Examples
 from stacked.randomness import Seeded
-from stacked.training import Streams, Training
+from stacked.streams import Streams
+from stacked.training import Training
 
 CONFIG = TrainingConfig(epochs=3, batch_size=20)
 OUTPUTS = {"bernoulli": Variational(3, hidden=7), "gaussian": Variational(3, hidden=7, output="linear")}
