@@ -34,19 +34,35 @@ def time_in_turn(sides: Sides, repetitions: int) -> dict[str, list[float]]:
 
 def report(title: str, seconds: dict[str, list[float]], baseline: str, json_file: Path | None) -> None:
     """Print medians, ranges and the median of each round's ratio to the baseline; write them where asked."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for column in ("side", "median s", "range", f"/ {baseline}", "range"):
-        table.add_column(column, justify="left" if column == "side" else "right", no_wrap=True)
+    show(title, seconds, baseline)
+    keep(json_file, title=title, sides=figures_of(seconds, baseline))
+
+
+def figures_of(seconds: dict[str, list[float]], baseline: str) -> dict[str, Any]:
+    """The seconds of every side, its ratio to the baseline round by round, and the median of that."""
     figures = {}
     for name, times in seconds.items():
         ratios = [own / base for own, base in zip(times, seconds[baseline], strict=True)]
         figures[name] = {"seconds": times, "ratio": statistics.median(ratios), "ratios": ratios}
+    return figures
+
+
+def show(title: str, seconds: dict[str, list[float]], baseline: str) -> None:
+    """Print a table of the sides."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in ("side", "median s", "range", f"/ {baseline}", "range"):
+        table.add_column(column, justify="left" if column == "side" else "right", no_wrap=True)
+    for name, side in figures_of(seconds, baseline).items():
+        times, ratios = side["seconds"], side["ratios"]
         median, spread = f"{statistics.median(times):.3f}", f"{min(times):.3f}-{max(times):.3f}"
-        ratio, range_of_ratios = f"{statistics.median(ratios):.2f}", f"{min(ratios):.2f}-{max(ratios):.2f}"
-        table.add_row(name, median, spread, ratio, range_of_ratios)
+        table.add_row(name, median, spread, f"{side['ratio']:.2f}", f"{min(ratios):.2f}-{max(ratios):.2f}")
     Console().print(table)
+
+
+def keep(json_file: Path | None, **figures: Any) -> None:
+    """Write figures with the machine they were measured on, where a file is given."""
     if json_file is not None:
-        json_file.write_text(json.dumps({"title": title, "machine": machine(), "sides": figures}, indent=1))
+        json_file.write_text(json.dumps({"machine": machine(), **figures}, indent=1))
 
 
 def machine() -> dict[str, Any]:

@@ -121,7 +121,7 @@ class Backpropagation:
         extra: Tensor | None,
     ) -> None:
         """Carry the errors of the last layer down to the first, adding each layer's gradient on the way."""
-        _add(self._last, space.transposed_deltas[-1], units[-1], how, space)
+        space.add(-1, units[-1], how)
         for k in range(len(self._hidden) - 1, -1, -1):
             layer, delta = self._hidden[k], space.deltas[k]
             torch.mm(space.deltas[k + 1], space.weights[k + 1], out=delta)
@@ -130,7 +130,7 @@ class Backpropagation:
             if masks:
                 delta.mul_(masks[k])
             layer.activation.times_derivative_(delta, space.units[k])
-            _add(layer, space.transposed_deltas[k], units[k], how, space, decayed=self._decayed[k])
+            space.add(k, units[k], how, decayed=self._decayed[k])
 
     def _space_for(self, inputs: Tensor) -> _WorkSpace:
         key = (inputs.shape[0], inputs.dtype, inputs.device)
@@ -140,34 +140,29 @@ class Backpropagation:
 
 
 class _WorkSpace:
-    """Room for the activations and errors of every layer, for batches of one size; and the weights, which torch's
-    modules take longer to find than some of the sums take."""
+    """Room for the activations and errors of every layer, for batches of one size.
+
+    Parameters are looked up once, for that takes torch's modules longer than some of the sums.
+    """
 
     def __init__(self, inputs: Tensor, layers: Sequence[Dense | TiedDense]) -> None:
         n, widths = inputs.shape[0], [len(layer.bias) for layer in layers]
-        self.n_rows = n
         self.weights = [layer.weight.detach() for layer in layers]
         self.biases = [layer.bias.detach() for layer in layers]
         self.transposed_weights = [weight.t() for weight in self.weights]
+        self._parameters = [(layer.weight_owner.weight, layer.bias) for layer in layers]
+        self._are_tied = [isinstance(layer, TiedDense) for layer in layers]
         self.units = [inputs.new_empty(n, width) for width in widths]
         self.deltas = [inputs.new_empty(n, width) for width in widths]
         self.transposed_deltas = [delta.t() for delta in self.deltas]
         self.ones = inputs.new_ones(n)
 
-
-def _add(
-    layer: Dense | TiedDense,
-    transposed_delta: Tensor,
-    below: Tensor,
-    how: Accumulation,
-    space: _WorkSpace,
-    *,
-    decayed: bool = False,
-) -> None:
-    """Add one layer's gradients, given its errors and its inputs."""
-    weight, bias = layer.weight_gradient, layer.bias.grad
-    assert weight is not None, "the optimiser makes room for the gradients"
-    assert bias is not None, "the optimiser makes room for the gradients"
-    scale = how.scale / space.n_rows
-    weight.addmm_(transposed_delta, below, beta=1.0 if decayed else how.decay, alpha=scale)
-    bias.addmv_(transposed_delta, space.ones, beta=how.decay, alpha=scale)
+    def add(self, k: int, below: Tensor, how: Accumulation, *, decayed: bool = False) -> None:
+        """Add the gradients of layer `k`, given its inputs; its errors are there."""
+        owned, bias = self._parameters[k]
+        assert owned.grad is not None, "the optimiser makes room for the gradients"
+        assert bias.grad is not None, "the optimiser makes room for the gradients"
+        gradient = owned.grad.t() if self._are_tied[k] else owned.grad
+        delta, scale = self.transposed_deltas[k], how.scale / len(self.ones)
+        gradient.addmm_(delta, below, beta=1.0 if decayed else how.decay, alpha=scale)
+        bias.grad.addmv_(delta, self.ones, beta=how.decay, alpha=scale)

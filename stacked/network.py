@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from stacked.dense import Dense
@@ -40,6 +41,7 @@ class Network(DenseModel):
         self.output, self.dropout, self.weight_decay, self._on_codes = output, dropout, weight_decay, on_codes
         self._hidden, self._last = list(layers[:-1]), layers[-1]
         self.backpropagation = Backpropagation(self._hidden, self._last, output)
+        self._one_hot: Tensor | None = None
 
     def logits(self, x: Tensor, masks: Sequence[Tensor] = ()) -> Tensor:
         """Weighted sums of the output units, shape `(n, n_classes)`."""
@@ -49,14 +51,19 @@ class Network(DenseModel):
 
     def prepare(self, x: Tensor, labels: Tensor | None, noise: Stream | None) -> Batch:
         assert labels is not None, "a classifier is trained on labelled rows"
-        target = x.new_zeros(x.shape[0], len(self._last.bias))
-        target.scatter_(1, labels[:, None], 1.0)
+        target = torch.index_select(self._classes_one_hot(x), 0, labels)
         if noise is None or self.dropout == 0:
             return Batch(x, target)
         if self._on_codes:
             x = x * self._mask(x, noise)
         hidden = (x.new_empty(x.shape[0], len(layer.bias)) for layer in self._hidden)
         return Batch(x, target, tuple(self._mask(units, noise) for units in hidden))
+
+    def _classes_one_hot(self, like: Tensor) -> Tensor:
+        """The target of each class, shape `(n_classes, n_classes)`; kept, for it is wanted at every step."""
+        if self._one_hot is None or self._one_hot.device != like.device:
+            self._one_hot = torch.eye(len(self._last.bias), dtype=like.dtype, device=like.device)
+        return self._one_hot
 
     def _mask(self, like: Tensor, noise: Stream) -> Tensor:
         return noise.keep_mask(like, self.dropout).div_(1 - self.dropout)

@@ -91,10 +91,10 @@ class SoftmaxCrossEntropy(Output):
         return softmax_cross_entropy(logits, target)
 
     def delta_(self, logits: Tensor, target: Tensor, out: Tensor) -> Tensor:
-        loss = softmax_cross_entropy(logits, target)
-        torch.softmax(logits, dim=1, out=out)
-        logits.copy_(out)
-        out.sub_(target)
+        logarithms = torch.log_softmax(logits, dim=1)
+        loss = torch.dot(target.reshape(-1), logarithms.view(-1)) / -logits.shape[0]
+        torch.exp(logarithms, out=logits)
+        torch.sub(logits, target, out=out)
         return loss
 
 

@@ -1,0 +1,94 @@
+"""What users write today in torch: a plain loop with autograd, on tensors in memory or through a DataLoader.
+
+And the matrix products alone, which nobody can do without: the floor.
+"""
+
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from cases import Case, Data
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+
+def products_of(case: Case, data: Data) -> Callable[[], None]:
+    """The matrix products of every step of an epoch and nothing else: forward, gradients, errors sent down."""
+    widths, n = case.widths, case.batch
+    x = torch.from_numpy(data.x)
+    weights = [torch.rand(n_units, n_inputs) for n_inputs, n_units in pairwise(widths)]
+    gradients = [torch.empty_like(weight) for weight in weights]
+    units = [x[:n], *(torch.rand(n, width) for width in widths[1:])]
+    deltas = [torch.rand(n, width) for width in widths]
+
+    def epoch() -> None:
+        for _ in range(len(x) // n):
+            for layer, weight in enumerate(weights):
+                torch.mm(units[layer], weight.t(), out=units[layer + 1])
+            for layer in range(len(weights) - 1, -1, -1):
+                torch.mm(deltas[layer + 1].t(), units[layer], out=gradients[layer])
+                if layer > 0:
+                    torch.mm(deltas[layer + 1], weights[layer], out=deltas[layer])
+
+    return epoch
+
+
+class Tied(nn.Module):
+    """A layer that decodes with its transposed weights; its outputs are the weighted sums."""
+
+    def __init__(self, n_inputs: int, n_units: int) -> None:
+        super().__init__()
+        self.encoder = nn.Linear(n_inputs, n_units)
+        self.bias = nn.Parameter(torch.zeros(n_inputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(torch.sigmoid(self.encoder(x)), self.encoder.weight.t(), self.bias)
+
+
+def in_memory(case: Case, data: Data) -> float:
+    """A plain training loop on tensors in memory; the mean loss."""
+    x, labels = torch.from_numpy(data.x), torch.from_numpy(data.labels)
+    orders = torch.randperm(len(x)).split(case.batch)
+    return _epoch(case, ((x[order], labels[order]) for order in orders))
+
+
+def with_loader(case: Case, data: Data) -> float:
+    """The same through a DataLoader."""
+    pairs = TensorDataset(torch.from_numpy(data.x), torch.from_numpy(data.labels))
+    return _epoch(case, DataLoader(pairs, batch_size=case.batch, shuffle=True))
+
+
+def _epoch(case: Case, batches: Iterable[tuple[Tensor, Tensor]]) -> float:
+    model = _model(case)
+    optimizer = torch.optim.SGD(model.parameters(), lr=case.rate, momentum=case.momentum)
+    total, n_steps = 0.0, 0
+    for x, labels in batches:
+        corrupted = x * (torch.rand_like(x) > case.masking) if case.masking else x
+        loss = _loss(case, model(corrupted), x, labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total, n_steps = total + loss.item(), n_steps + 1
+    return total / n_steps
+
+
+def _model(case: Case) -> nn.Module:
+    layers: list[nn.Module] = []
+    for n_inputs, n_units in pairwise(case.widths):
+        layers += [nn.Linear(n_inputs, n_units), nn.Sigmoid()]
+    model = Tied(*case.sizes) if case.tied else nn.Sequential(*layers[:-1])
+    for weight in model.parameters():
+        if weight.ndim == 2:
+            nn.init.xavier_uniform_(weight, gain=4)
+        else:
+            nn.init.zeros_(weight)
+    return model
+
+
+def _loss(case: Case, logits: Tensor, x: Tensor, labels: Tensor) -> Tensor:
+    if case.is_classifier:
+        return F.cross_entropy(logits, labels)
+    if case.cross_entropy:
+        return F.binary_cross_entropy_with_logits(logits, x, reduction="sum") / len(x)
+    return (torch.sigmoid(logits) - x).square().sum() / (2 * len(x))
