@@ -129,7 +129,10 @@ def test_using_the_package_loads_nothing_heavy_besides_torch():
     assert loaded("from stacked import *", HEAVY) == loaded("import torch", HEAVY)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["cache", "--help"], ["cache", "prune", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["--version"], ["cache", "--help"], ["cache", "prune", "--help"], ["pretrain", "--help"]],
+)
 def test_help_loads_no_library(arguments):
     command = f"""
 import sys

@@ -225,11 +225,13 @@ def test_the_version_is_that_of_the_package():
     assert run("--version").output == f"stacked {importlib.metadata.version('stacked')}\n"
 
 
-@pytest.mark.parametrize("verb", [[], ["cache"], ["cache", "list"], ["cache", "verify"], ["cache", "prune"]])
+@pytest.mark.parametrize(
+    "verb", [[], ["cache"], ["cache", "list"], ["cache", "verify"], ["cache", "prune"], ["pretrain"]]
+)
 def test_every_verb_has_help(verb):
     shown = run(*verb, "--help")
     assert shown.exit_code == 0
-    assert len(verb) < 2 or f"Example: stacked cache {verb[1]}" in shown.output
+    assert verb in ([], ["cache"]) or f"Example: stacked {' '.join(verb)} " in shown.output
 
 
 INTERRUPTED = """

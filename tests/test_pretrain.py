@@ -233,6 +233,6 @@ def test_ctrl_c_ends_with_one_line_and_the_same_command_goes_on(rows, tmp_path):
     with working_on_the_second_layer(rows) as process:
         process.send_signal(signal.SIGINT)
         told = process.communicate(timeout=60)
-    line = "interrupted; what is done is kept in DIR.run: the same command goes on from there\n"
+    line = "interrupted; DIR.run keeps all but the last half minute at most: the same command goes on from there\n"
     assert (process.returncode, told) == (130, ("", line))
     goes_on_to_the_same_end(rows, tmp_path)

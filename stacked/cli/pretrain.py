@@ -109,15 +109,15 @@ def _free_folder(out: str, *, overwrite: bool) -> Path:
     from stacked.files import blaming, locked  # noqa: PLC0415 - slow to import
     from stacked.model_files import holds_model  # noqa: PLC0415
 
-    folder = named_path(out, "--out").resolve()
-    if os.path.lexists(folder):
+    folder = Path(os.path.realpath(named_path(out, "--out")))
+    with blaming(folder, "the stack"):
         if holds_model(folder) and not overwrite:
             remedy = "name another folder, or pass --overwrite"
-            raise mismatch(
-                str(folder), expected="a folder without a model", received="one with a model", remedy=remedy
-            )
-        with blaming(folder, "the stack"), locked(folder / "model"):
-            pass
+            expected, received = "a folder without a model", "one with a model"
+            raise mismatch(str(folder), expected=expected, received=received, remedy=remedy)
+        if os.path.lexists(folder):
+            with locked(folder / "model"):
+                pass
     return folder
 
 
@@ -154,4 +154,7 @@ def _report(stack: "StackedAutoencoder", out: str) -> None:
     typer.echo(f"written to {out}")
 
 
-command = guarded(pretrain, "interrupted; what is done is kept in DIR.run: the same command goes on from there")
+command = guarded(
+    pretrain,
+    "interrupted; DIR.run keeps all but the last half minute at most: the same command goes on from there",
+)
