@@ -1,5 +1,6 @@
 """What the benchmark of the training step measures: layers and classifiers, with the data they are trained on."""
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -38,6 +39,11 @@ class Case:
         """Of all layers from the inputs to the outputs."""
         return self.sizes if self.is_classifier else (*self.sizes, self.sizes[0])
 
+    def glorot_limit(self, layer: int) -> float:
+        """Bound of a layer's initial weights, with the gain of sigmoid units, 4, or of softmax, 1."""
+        gain = 1 if self.is_classifier and layer == len(self.widths) - 2 else 4
+        return gain * math.sqrt(6 / (self.widths[layer] + self.widths[layer + 1]))
+
 
 CASES = {
     "784-100": Case((784, 100), 100, 60_000, 1.0, momentum=0.5, masking=0.5),
@@ -45,7 +51,7 @@ CASES = {
     "1000-1000": Case((1000, 1000), 100, 10_000, 0.1, momentum=0.5, masking=0.5),
     "1000-1000 large batch": Case((1000, 1000), 256, 10_240, 0.1, momentum=0.5, masking=0.5),
     "784-100-100-10": Case((784, 100, 100, 10), 100, 60_000, 0.5, momentum=0.5),
-    "784-1000-1000-1000-10": Case((784, 1000, 1000, 1000, 10), 100, 6_000, 0.1, momentum=0.5),
+    "784-1000-1000-1000-10": Case((784, 1000, 1000, 1000, 10), 100, 6_000, 0.02, momentum=0.5),
 }
 
 

@@ -1,7 +1,5 @@
 """Training by hand in NumPy, tuned: no temporary of the size of a batch, masks of random bytes."""
 
-from itertools import pairwise
-
 import numpy as np
 from cases import Case, Data, Rows
 
@@ -14,8 +12,7 @@ class NumPyNet:
 
     def __init__(self, case: Case) -> None:
         self.case, self.random = case, np.random.default_rng(0)
-        pairs = list(pairwise(case.widths))
-        self.weights = [self._drawn(*pair) for pair in (pairs[:1] if case.tied else pairs)]
+        self.weights = [self._drawn(layer) for layer in range(1 if case.tied else len(case.widths) - 1)]
         self.biases = [np.zeros(width, np.float32) for width in case.widths[1:]]
         self.parameters = [*self.weights, *self.biases]
         self.velocities = [np.zeros_like(parameter) for parameter in self.parameters]
@@ -40,9 +37,9 @@ class NumPyNet:
             self._backward()
         return total / (len(data.x) // case.batch)
 
-    def _drawn(self, n_inputs: int, n_units: int) -> Rows:
-        limit = 4 * np.sqrt(6 / (n_inputs + n_units))
-        return self.random.uniform(-limit, limit, (n_inputs, n_units)).astype(np.float32)
+    def _drawn(self, layer: int) -> Rows:
+        limit, shape = self.case.glorot_limit(layer), self.case.widths[layer : layer + 2]
+        return self.random.uniform(-limit, limit, shape).astype(np.float32)
 
     def _mask(self, clean: Rows, out: Rows) -> None:
         keep = np.frombuffer(self.random.bytes(clean.size), np.uint8).reshape(clean.shape) >= self.case.masking * 256

@@ -78,11 +78,9 @@ def _model(case: Case) -> nn.Module:
     for n_inputs, n_units in pairwise(case.widths):
         layers += [nn.Linear(n_inputs, n_units), nn.Sigmoid()]
     model = Tied(*case.sizes) if case.tied else nn.Sequential(*layers[:-1])
-    for weight in model.parameters():
-        if weight.ndim == 2:
-            nn.init.xavier_uniform_(weight, gain=4)
-        else:
-            nn.init.zeros_(weight)
+    for layer, dense in enumerate(module for module in model.modules() if isinstance(module, nn.Linear)):
+        nn.init.uniform_(dense.weight, -case.glorot_limit(layer), case.glorot_limit(layer))
+        nn.init.zeros_(dense.bias)
     return model
 
 

@@ -597,14 +597,14 @@ def test_loading_works_where_pickle_cannot(kind, saved, rows, tmp_path):
     program = f"""
 import pickle, sys
 import numpy as np
-import stacked
+from stacked import {loader}
 
 def refuse(*args, **kwargs):
     raise SystemExit("something was unpickled")
 
 rows = np.load(sys.argv[2])
 pickle.load = pickle.loads = pickle.Unpickler = pickle._Unpickler = refuse
-model = stacked.{loader}(sys.argv[1])
+model = {loader}(sys.argv[1])
 np.save(sys.argv[3], model.{method}(rows))
 """
     command = [sys.executable, "-c", program, saved, tmp_path / "rows.npy", tmp_path / "made.npy"]

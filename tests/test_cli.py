@@ -1,5 +1,6 @@
 """The command `stacked`: what it prints, how it ends, and that its flags say what they take."""
 
+import importlib.metadata
 import os
 import signal
 import subprocess
@@ -220,11 +221,17 @@ def test_an_error_is_one_line_and_with_debug_a_traceback(tmp_path):
     assert long.stderr.endswith(short.stderr)
 
 
-@pytest.mark.parametrize("verb", [[], ["cache"], ["cache", "list"], ["cache", "verify"], ["cache", "prune"]])
+def test_the_version_is_that_of_the_package():
+    assert run("--version").output == f"stacked {importlib.metadata.version('stacked')}\n"
+
+
+@pytest.mark.parametrize(
+    "verb", [[], ["cache"], ["cache", "list"], ["cache", "verify"], ["cache", "prune"], ["pretrain"]]
+)
 def test_every_verb_has_help(verb):
     shown = run(*verb, "--help")
     assert shown.exit_code == 0
-    assert len(verb) < 2 or f"Example: stacked cache {verb[1]}" in shown.output
+    assert verb in ([], ["cache"]) or f"Example: stacked {' '.join(verb)} " in shown.output
 
 
 INTERRUPTED = """
