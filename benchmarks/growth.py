@@ -48,7 +48,7 @@ Measured = dict[str, float]
 def main(
     repetitions: Repetitions = 3,
     json: Json = None,
-    most_rows: Annotated[int, typer.Option(help="Leave out tables with more rows.")] = 10**7,
+    smallest: Annotated[int, typer.Option(min=2, help="So many of the smallest points of every axis only.")] = 6,
     plot: Annotated[Path | None, typer.Option(help="Write the picture to this file.")] = None,
     once: Annotated[str, typer.Option(hidden=True, help="A file and a point: measure in this process.")] = "",
 ) -> None:
@@ -56,7 +56,7 @@ def main(
     if once:
         print(text.dumps(_measured(*text.loads(once))))
         return
-    axes = {axis: [point for point in points if point.n_rows <= most_rows] for axis, points in AXES.items()}
+    axes = {axis: points[:smallest] for axis, points in AXES.items()}
     found = {axis: [_medians(point, repetitions) for point in points] for axis, points in axes.items()}
     exponents = {axis: _exponents(_sizes(axis, points), found[axis]) for axis, points in axes.items()}
     _show(axes, found, exponents)
@@ -66,15 +66,15 @@ def main(
 
 
 def _medians(point: Point, repetitions: int) -> Measured:
-    """Of fresh processes; the first of all warms the disk cache and is not counted."""
+    """Of fresh processes, with the file in the disk cache, for it has just been written."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.npy"
         _write(path, point.n_rows, point.n_inputs)
         command = [sys.executable, __file__, "--once", text.dumps([str(path), point])]
         runs = [
             text.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
-            for _ in range(repetitions + 1)
-        ][1:]
+            for _ in range(repetitions)
+        ]
     return {name: median(run[name] for run in runs) for name in runs[0]}
 
 

@@ -71,7 +71,7 @@ class CodeCache:
         self._verified: set[tuple[int, int, bytes]] = set()
 
     def get(self, codes: Codes, compute: Compute) -> Array:
-        """The codes, found or computed, as a memory map that may be written to without changing the file.
+        """The codes, found or computed, as a memory map that is only read.
 
         Raises
         ------
@@ -195,6 +195,7 @@ def _unnamed(codes: Codes, compute: Compute) -> Array:
         reserve(file, 0, codes.n_bytes)
         values = np.memmap(file, codes.dtype, "r+", 0, codes.shape)
     compute(values)
+    values.flags.writeable = False
     return values
 
 

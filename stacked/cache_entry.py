@@ -51,8 +51,8 @@ class Codes(NamedTuple):
 class Entry(NamedTuple):
     """An entry whose header is in order.
 
-    `values` is a copy-on-write memory map, `sha256` what their checksum should be, and `identity` tells the file with
-    this header from all others there are.
+    `values` is a memory map that is only read, `sha256` what their checksum should be, and `identity` tells the file
+    with this header from all others there are.
     """
 
     values: "np.memmap[Any, Any]"
@@ -85,7 +85,7 @@ def _is_ours(path: Path, start: bytes) -> bool:
 
 
 def write_entry(path: Path, codes: Codes, compute: Compute) -> "np.memmap[Any, Any]":
-    """Write an entry, whole or not at all, and return its values as a copy-on-write memory map.
+    """Write an entry, whole or not at all, and return its values as a memory map that is only read.
 
     The name must be `locked`, where others may write the same.
 
@@ -105,7 +105,7 @@ def write_entry(path: Path, codes: Codes, compute: Compute) -> "np.memmap[Any, A
 
 
 def read_entry(path: Path, codes: Codes) -> Array:
-    """The codes as a copy-on-write memory map, once the header and every value have been checked; see `map_entry`."""
+    """The codes as a memory map, once the header and every value have been checked; see `map_entry`."""
     entry = map_entry(path, codes)
     entry.check()
     return entry.values
@@ -131,7 +131,7 @@ def map_entry(path: Path, codes: Codes) -> Entry:
         status = os.fstat(file.fileno())
         if status.st_size != offset + codes.n_bytes:
             raise ValueError("it is truncated" if status.st_size < offset + codes.n_bytes else "it is too long")
-        values = np.memmap(file, codes.dtype, "c", offset, codes.shape)
+        values = np.memmap(file, codes.dtype, "r", offset, codes.shape)
     return Entry(values, sha256, (status.st_dev, status.st_ino, head))
 
 

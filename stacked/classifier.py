@@ -15,6 +15,7 @@ from stacked.dense import Dense
 from stacked.devices import device_named, dtype_named, numpy_dtype
 from stacked.errors import check_count, check_flag, mismatch
 from stacked.examples import Examples, as_labels, check_two_classes
+from stacked.frozen import examples_above
 from stacked.network import Network
 from stacked.orders import shuffling
 from stacked.outputs import class_output
@@ -169,13 +170,15 @@ class FeedforwardClassifier:
         check_plan(head, training, len(tables[0].rows), validation is not None, "the classifier")
         streams = Streams.of(self.randomness, "fine-tuning", device=self.device)
         name = "classifier " + "-".join(map(str, self.settings.sizes))
+        origins = ["rows", "validation"][: len(tables)] if run is None else [fingerprint(of.rows) for of in tables]
         with (
             restored_unless_finished(head),
-            opened_run(run, self, "classifier", lambda: self._details(training, tables)) as trainings,
+            opened_run(run, self, "classifier", lambda: self._details(training, tables, origins)) as trainings,
+            examples_above(self.layers[: self.n_frozen], tables, origins, trainings.codes) as examples,
             training_display(progress) as display,
         ):
             fine_tuning = Training(head, training, streams, [display, *callbacks], name)
-            self.history = trainings.train("classifier", fine_tuning, lambda: list(map(self._above_frozen, tables)))
+            self.history = trainings.train("classifier", fine_tuning, examples)
         return self
 
     def predict_proba(self, x: Any) -> Array:
@@ -192,20 +195,16 @@ class FeedforwardClassifier:
 
     def predict(self, x: Any) -> NDArray[np.int64]:
         """The class of the largest output of every row, shape `(n,)`."""
-        classes: NDArray[np.int64] = self.outputs(x).argmax(axis=1)
-        return classes
+        return self._predicted(self._rows(x, "x"))
 
     def error_rate(self, x: Any, labels: Any) -> float:
         """Share of the rows whose predicted class is wrong, from 0 to 1."""
         examples = self._examples(x, labels, "x", "labels")
-        return float(np.mean(self.predict(examples.rows) != examples.labels))
+        return float(np.mean(self._predicted(examples.rows) != examples.labels))
 
     def outputs(self, x: Any) -> Array:
         """Values of the output units, shape `(n, n_classes)`."""
-        network = self._network(above=0)
-        return self._map(
-            lambda x: network.output.values(network.logits(x)), self._rows(x, "x"), self.settings.sizes[-1]
-        )
+        return self._map(self._values(), self._rows(x, "x"), self.settings.sizes[-1])
 
     def hidden(self, x: Any, depth: int | None = None) -> Array:
         """Outputs of hidden layer `depth`, by default the last: before fine-tuning, the codes of the stack."""
@@ -217,6 +216,16 @@ class FeedforwardClassifier:
             raise mismatch("depth", expected=expected, received=str(wanted), remedy=remedy)
         hidden = self.layers[:wanted]
         return self._map(torch.nn.Sequential(*hidden), self._rows(x, "x"), len(hidden[-1].bias))
+
+    def _predicted(self, rows: Rows) -> NDArray[np.int64]:
+        values, classes = self._values(), np.empty((len(rows), 1), np.int64)
+        map_rows(lambda x: values(x).argmax(dim=1, keepdim=True), rows, classes, self.device, self.dtype)
+        return classes[:, 0]
+
+    def _values(self) -> Callable[[torch.Tensor], torch.Tensor]:
+        """What turns rows into values of the output units."""
+        network = self._network(above=0)
+        return lambda x: network.output.values(network.logits(x))
 
     def _hidden_for(self, theirs: Sequence[Dense]) -> list[Dense]:
         hidden = self.layers[:-1]
@@ -230,18 +239,11 @@ class FeedforwardClassifier:
         settings, output = self.settings, class_output(self.settings.output)
         return Network(self.layers[above:], output, settings.dropout, settings.weight_decay, on_codes=above > 0)
 
-    def _above_frozen(self, examples: Examples) -> Examples:
-        """Examples as the trainable layers see them: frozen layers are computed once, not in every epoch."""
-        if self.n_frozen == 0:
-            return examples
-        frozen = torch.nn.Sequential(*self.layers[: self.n_frozen])
-        return examples._replace(rows=self._map(frozen, examples.rows, self.settings.sizes[self.n_frozen]))
-
-    def _details(self, training: TrainingConfig, tables: Sequence[Examples]) -> Details:
+    def _details(self, training: TrainingConfig, tables: Sequence[Examples], origins: Sequence[str]) -> Details:
         """What the outcome of a fit depends on, besides the settings of the classifier and the seed."""
         data: Details = {}
-        for of, (rows, labels, _) in zip(("", "validation "), tables, strict=False):
-            data |= {f"values of {of}x": fingerprint(rows), f"{of}labels": fingerprint(np.asarray(labels)[:, None])}
+        for of, origin, (_, labels, _) in zip(("", "validation "), origins, tables, strict=False):
+            data |= {f"values of {of}x": origin, f"{of}labels": fingerprint(np.asarray(labels)[:, None])}
         return {
             **data,
             "shuffled": shuffling(tables[0].rows),

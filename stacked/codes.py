@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import reduce
+from functools import partial, reduce
 
 import numpy as np
 import torch
@@ -32,15 +32,19 @@ def code_key(origin: str, layers: Sequence[Autoencoder]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def encode_rows(layers: Sequence[Autoencoder], rows: Rows, out: Array | None = None) -> Array:
-    """Codes of clean rows after all the layers, shape `(n, n_units)`, written into `out` or a new array."""
-    if out is None:
-        out = np.empty((len(rows), layers[-1].settings.n_units), _dtype(layers))
+def encoded(layers: Sequence[Autoencoder], x: Tensor) -> Tensor:
+    """Codes of clean rows after all the layers."""
+    return reduce(lambda codes, layer: layer.encode(codes), layers, x)
 
-    def through(x: Tensor) -> Tensor:
-        return reduce(lambda codes, layer: layer.encode(codes), layers, x)
 
-    return map_rows(through, rows, out, _device(layers))
+def decoded(layers: Sequence[Autoencoder], codes: Tensor) -> Tensor:
+    """Rows of the lowest layer, from codes of the highest."""
+    return reduce(lambda codes, layer: layer.decode(codes), reversed(layers), codes)
+
+
+def encode_rows(layers: Sequence[Autoencoder], rows: Rows, out: Array) -> Array:
+    """Write codes of clean rows after all the layers, shape `(n, n_units)`, into `out`, and return it."""
+    return map_rows(partial(encoded, layers), rows, out, _device(layers))
 
 
 def cached_codes(cache: CodeCache, key: str, layers: Sequence[Autoencoder], rows: Rows) -> Array:

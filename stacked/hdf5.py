@@ -52,9 +52,10 @@ def n_bytes(dataset: h5py.Dataset) -> int:
 
 
 def memory_map(dataset: h5py.Dataset) -> NDArray[Any] | None:
-    """The dataset as a memory map; None when its values do not lie in one piece, as NumPy has them, in a plain file.
+    """The dataset as a memory map that is only read.
 
-    The map is copy-on-write: nothing that is done to it reaches the file.
+    None when its values do not lie in one piece, as NumPy has them, in a plain file. A map that could be written to
+    without changing the file would count against the memory of the process, every page of it.
     """
     offset = dataset.id.get_offset()
     stored_as_it_is = dataset.id.get_type() == h5py.h5t.py_create(dataset.dtype)
@@ -72,7 +73,7 @@ def _mapped(dataset: h5py.Dataset, offset: int) -> NDArray[Any] | None:
             is_the_same_file = os.path.samestat(found, opened)  # its name may have passed to another since
             if not is_the_same_file or found.st_size < offset + n_bytes(dataset):
                 return None
-            return np.memmap(file, dataset.dtype, "c", offset, dataset.shape)
+            return np.memmap(file, dataset.dtype, "r", offset, dataset.shape)
     except OSError:
         return None
 

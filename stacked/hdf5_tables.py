@@ -16,8 +16,8 @@ from stacked.rows import as_rows
 def load_hdf5(path: PathLike, dataset: str | None = None, *, trusted: bool = False) -> NDArray[Any] | DatasetRows:
     """The rows of a dataset in an HDF5 file, to be passed wherever rows are.
 
-    A contiguous dataset comes as a copy-on-write memory map. Any other comes as rows that keep the file open and are
-    read slice by slice; at most 1 GiB is taken at a time, and a table whose rows are too wide for that is refused.
+    A contiguous dataset comes as a memory map that is only read. Any other comes as rows that keep the file open and
+    are read slice by slice; at most 1 GiB is taken at a time, and a table with rows too wide for that is refused.
 
     Parameters
     ----------

@@ -66,7 +66,7 @@ def write_index(folder: Path, stack: StackedAutoencoder, depth: int, codes: Rows
 
 
 def read_index(folder: Path, device: str) -> tuple[StackedAutoencoder, int, Array]:
-    """The stack, depth and codes in a folder, once all is what was written; the codes are a copy-on-write memory map.
+    """The stack, depth and codes in a folder, once all is what was written; the codes are a memory map.
 
     Raises
     ------

@@ -119,7 +119,7 @@ class Buffered:
 
 def reader_of(rows: Rows, order: Order, device: torch.device) -> Reader:
     """What reads the rows in this order for a model on a device."""
-    stored = stored_of(rows)
+    stored = _stored_of(rows)
     if isinstance(stored, np.ndarray) and (order.is_whole or not _is_mapped(stored)):
         return InPlace(stored, _home(stored, device))
     return Buffered(stored, order)
@@ -127,7 +127,7 @@ def reader_of(rows: Rows, order: Order, device: torch.device) -> Reader:
 
 def in_memory_if_whole(examples: Examples) -> Examples:
     """The same examples, read into memory if their rows only give slices and are shuffled as a whole."""
-    rows, order = stored_of(examples.rows), Order(examples.rows, examples.numbers)
+    rows, order = _stored_of(examples.rows), Order(examples.rows, examples.numbers)
     if isinstance(rows, np.ndarray) or not order.is_whole:
         return examples
     numbers = examples.numbers.numpy()
@@ -149,7 +149,7 @@ def read_into(out: Array, rows: Rows, numbers: NDArray[np.int64], piece: int, st
         done += len(some)
 
 
-def stored_of(rows: Rows) -> Rows:
+def _stored_of(rows: Rows) -> Rows:
     """The rows as they are stored: bytes where they are scaled as they are read."""
     return rows.stored if isinstance(rows, ScaledRows) else rows
 

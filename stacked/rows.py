@@ -140,10 +140,10 @@ def value_range(rows: Rows, name: str = "x", dtype: torch.dtype = torch.float64)
     if isinstance(rows, ScaledRows):
         low, high = value_range(rows.stored, name)
         return low / rows.divisor, high / rows.divisor
-    low, high = np.inf, -np.inf
+    low, high, largest = np.inf, -np.inf, torch.finfo(dtype).max
     for start, block in blocks(rows):
-        bounds = float(block.min()), float(block.max())  # NaN if any value is
-        largest = torch.finfo(dtype).max
+        extremes = to_tensor(block).aminmax()  # NaN if any value is
+        bounds = float(extremes.min), float(extremes.max)
         if not max(-bounds[0], bounds[1]) <= largest or np.isnan(bounds[0]):
             row, column = np.argwhere(~(np.abs(_as_float64(block)) <= largest))[0]
             value = block[row, column]
@@ -204,10 +204,30 @@ def read_tensor(rows: Rows, index: slice, dtype: torch.dtype, device: torch.devi
 
 
 @torch.no_grad()
-def map_rows(function: Callable[[Tensor], Tensor], rows: Rows, out: Array, device: torch.device) -> Array:
-    """Fill `out`, shape `(n, width)`, with what `function` makes of the rows, block by block, in its dtype."""
-    target = torch.from_numpy(out)
+def map_rows(
+    function: Callable[[Tensor], Tensor],
+    rows: Rows,
+    out: Array,
+    device: torch.device,
+    dtype: torch.dtype | None = None,
+) -> Array:
+    """Fill `out`, shape `(n, width)`, with what `function` makes of the rows, block by block.
+
+    Parameters
+    ----------
+    function : callable
+        Is given blocks of rows.
+    rows : Rows
+        The rows.
+    out : array, or anything that is written to as arrays are
+        Is returned.
+    device : torch.device
+        Where the function computes.
+    dtype : torch.dtype, optional
+        Of the rows that it is given; that of `out` by default.
+    """
+    dtype = dtype_named(out.dtype.name) if dtype is None else dtype
     for start in range(0, len(rows), BLOCK):
-        block = slice(start, start + BLOCK)
-        target[block] = function(read_tensor(rows, block, target.dtype, device))
+        block = slice(start, min(start + BLOCK, len(rows)))
+        out[block] = function(read_tensor(rows, block, dtype, device)).cpu().numpy()
     return out

@@ -5,25 +5,23 @@ Hinton and Salakhutdinov (2006); Bengio, Lamblin, Popovici and Larochelle (2007)
 
 import os
 from collections.abc import Sequence
-from functools import reduce
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from stacked.autoencoders import Autoencoder, LayerSettings
 from stacked.cache import CodeCache
 from stacked.callbacks import Callback, History, check_callbacks
-from stacked.codes import Ascent, cached_codes, code_key, encode_rows
-from stacked.dense import Dense
-from stacked.devices import device_named, dtype_named, numpy_dtype
-from stacked.errors import StackedError, check_count, mismatch
+from stacked.codes import Ascent
+from stacked.coding import Coding
+from stacked.devices import device_named, dtype_named
+from stacked.errors import check_count
 from stacked.examples import Examples
 from stacked.orders import shuffling
 from stacked.progress import training_display
 from stacked.randomness import Randomness, randomness_of
-from stacked.rows import Array, Rows, as_rows, fingerprint, map_rows, value_range
+from stacked.rows import Rows, as_rows, fingerprint, value_range
 from stacked.run_directory import Details, RunDirectory, opened_run
 from stacked.stack_checks import check_layers, check_ranges
 from stacked.state_files import fingerprint_of
@@ -34,7 +32,7 @@ from stacked.training_config import TrainingConfig, check_plan
 from stacked.unrolled import Unrolled
 
 
-class StackedAutoencoder:
+class StackedAutoencoder(Coding):
     """Autoencoder layers trained one after the other, each on the codes of the one below.
 
     Parameters
@@ -190,51 +188,6 @@ class StackedAutoencoder:
             self.fine_tuning = trainings.train("deep", training_of_all, lambda: list(map(Examples.all_of, tables)))
         return self
 
-    def encode(self, x: Any, depth: int | None = None) -> Array:
-        """Codes of clean rows, shape `(n, n_units)`, the same at every call.
-
-        With a cache they come as a memory map of its entry, and are computed once for the same rows and layers.
-
-        Parameters
-        ----------
-        x : array, tensor or HDF5 dataset
-            Rows, shape `(n, n_inputs)`.
-        depth : int, optional
-            How many layers to go up; all by default.
-        """
-        layers = self.up_to(depth)
-        rows = as_rows(x, "x", self.n_inputs)
-        value_range(rows, "x", self.dtype)
-        if self.cache is None:
-            return encode_rows(layers, rows)
-        return cached_codes(self.cache, code_key(fingerprint(rows), layers), layers, rows)
-
-    def decode(self, codes: Any, depth: int | None = None) -> Array:
-        """Reconstructed rows, shape `(n, n_inputs)`, of codes that are `depth` layers up."""
-        layers = self.up_to(depth)
-        table = as_rows(codes, "codes", layers[-1].settings.n_units)
-        value_range(table, "codes", self.dtype)
-        out = np.empty((len(table), self.n_inputs), numpy_dtype(self.dtype))
-
-        def down(codes: Tensor) -> Tensor:
-            return reduce(lambda codes, layer: layer.decode(codes), reversed(layers), codes)
-
-        return map_rows(down, table, out, self.device)
-
-    def reconstruct(self, x: Any, depth: int | None = None) -> Array:
-        """Rows, shape `(n, n_inputs)`, encoded and decoded again."""
-        return self.decode(self.encode(x, depth), depth)
-
-    @property
-    def n_inputs(self) -> int:
-        """Columns of the rows that the stack was trained on."""
-        return self.up_to(None)[0].n_inputs
-
-    @property
-    def encoder_layers(self) -> list[Dense]:
-        """The dense layers from the rows to the codes, bottom first: one of each layer, two of a variational one."""
-        return [dense for layer in self.up_to(None) for dense in layer.encoder_layers]
-
     def disk_bytes(self, n_rows: int) -> int:
         """Bytes of codes that `fit` writes for so many rows: those of every layer but the last, which none reads."""
         width = sum(settings.n_units for settings in self.settings[:-1])
@@ -282,18 +235,3 @@ class StackedAutoencoder:
         """What the outcome of a run depends on, besides the settings of the stack and the seed."""
         data = dict(zip(("values of x", "values of validation"), origins, strict=False))
         return {**data, "shuffled": shuffling(tables[0]), "training": training}
-
-    def up_to(self, depth: int | None) -> list[Autoencoder]:
-        """The `depth` lowest layers, all by default; StackedError when there are none, or not so many."""
-        if not self.layers:
-            raise StackedError(
-                "the stack: expected a trained one, received one without layers; call fit(x) first, "
-                "or draw(n_inputs) for random weights"
-            )
-        if depth is None:
-            return self.layers
-        check_count("depth", depth)
-        if depth > len(self.layers):
-            expected = f"at most {len(self.layers)}, the layers there are"
-            raise mismatch("depth", expected=expected, received=str(depth), remedy="leave it out for the top")
-        return self.layers[:depth]

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from stacked import (
     LBFGS,
     Adam,
+    Callback,
     ClassifierSettings,
     Contractive,
     Denoising,
@@ -95,6 +96,19 @@ def test_a_frozen_encoder_stays_and_is_computed_once(digits, stack, monkeypatch)
     assert sum(computed) == 2 * len(x)
     after = [parameter for layer in frozen.layers for parameter in layer.parameters()]
     assert [torch.equal(a, b) for a, b in zip(before, after, strict=True)] == [True] * 4 + [False] * 2
+
+
+def test_the_codes_of_a_frozen_encoder_lie_in_a_file_while_it_is_trained(digits, stack, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    x, y, *_ = digits
+
+    class Look(Callback):
+        def on_epoch(self, training, record):
+            (file,) = tmp_path.rglob("*.h5")
+            assert file.stat().st_size > len(x) * 20 * 4
+
+    FeedforwardClassifier.from_stack(stack, 10, freeze=True).fit(x, y, CONFIG, callbacks=[Look()])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_frozen_encoder_is_a_linear_classifier_on_the_codes(digits, stack):

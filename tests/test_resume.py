@@ -110,13 +110,16 @@ def test_early_stopping_goes_on_waiting_and_keeps_its_best_weights(rows, tmp_pat
     assert_same(fit, 9, tmp_path)
 
 
-def test_rows_that_are_read_in_blocks_go_on_in_the_middle_of_a_mixing_buffer(rows, tmp_path, monkeypatch):
+@pytest.mark.parametrize("place", ["memory", "map", "chunks"])
+def test_rows_beyond_the_mixing_buffer_go_on_in_the_middle_of_it(place, rows, tmp_path, monkeypatch):
     monkeypatch.setattr("stacked.orders.MIXING_BYTES", 40 * 12 * 4)
     with h5py.File(tmp_path / "rows.h5", "w") as file:
-        dataset = file.create_dataset("x", data=rows, chunks=(7, 12), compression="gzip")
+        plain = file.create_dataset("plain", data=rows)
+        chunks = file.create_dataset("chunks", data=rows, chunks=(7, 12), compression="gzip")
+        x = {"memory": rows, "map": plain, "chunks": chunks}[place]
 
         def fit(**options):
-            return StackedAutoencoder([Denoising(7)], MOMENTUM).fit(dataset, **options)
+            return StackedAutoencoder([Denoising(7)], MOMENTUM).fit(x, **options)
 
         assert_same(fit, 5, tmp_path / "run")
 
