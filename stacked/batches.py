@@ -78,18 +78,20 @@ class Batches:
 
     def _minibatches(self, portions: Iterator[Portion], sizes: Iterable[int], room: Tensor) -> Iterator[Minibatch]:
         """Minibatches of the given sizes; what a portion leaves over joins the next."""
-        portion, at = None, 0
+        portion, at, left = None, 0, 0
         for size in sizes:
-            numbers: list[Tensor] = []
-            filled = 0
+            x = room if size == len(room) else room[:size]
+            filled, labels = 0, []
             while filled < size:
-                if portion is None or at == len(portion.numbers):
+                if portion is None or left == 0:
                     portion, at = next(portions), 0
-                n = min(size - filled, len(portion.numbers) - at)
-                portion.gather(slice(at, at + n), room[filled : filled + n])
-                numbers.append(portion.numbers[at : at + n])
-                at, filled = at + n, filled + n
-            yield self._placed(room[:size]), self._labels_of(numbers)
+                    left = len(portion.numbers)
+                n = min(size - filled, left)
+                portion.gather(slice(at, at + n), x if n == size else x[filled : filled + n])
+                if self._labels is not None:
+                    labels.append(torch.index_select(self._labels, 0, portion.numbers[at : at + n]))
+                at, left, filled = at + n, left - n, filled + n
+            yield self._placed(x), self._joined(labels)
         for _ in portions:  # of other shares only: nothing is read, but the stream goes on as it does for them
             pass
 
@@ -123,7 +125,7 @@ class Batches:
             x = scaled(x, self._rows)
         return x.to(self._dtype)
 
-    def _labels_of(self, numbers: list[Tensor]) -> Tensor | None:
+    def _joined(self, labels: list[Tensor]) -> Tensor | None:
         if self._labels is None:
             return None
-        return self._labels[torch.cat(numbers)] if numbers else self._labels[:0]
+        return labels[0] if len(labels) == 1 else torch.cat([self._labels[:0], *labels])
