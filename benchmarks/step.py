@@ -5,6 +5,7 @@ loop on tensors in memory, and with a DataLoader; NumPy by hand, tuned; for clas
 Command: python benchmarks/step.py [--case 784-100]
 """
 
+import time
 import warnings
 from collections.abc import Callable
 from typing import Annotated
@@ -49,7 +50,7 @@ def main(
             data = data_for(CASES[name])
             sides = _sides(CASES[name], Data(data.x[:rows], data.labels[:rows]))
             losses = {side: run() for side, run in sides.items() if side != FLOOR}
-            seconds = time_in_turn(sides, repetitions)
+            seconds = time_in_turn(sides, repetitions, time.process_time)
             show(f"One epoch, {name}, batch {CASES[name].batch}, {len(data.x[:rows])} rows", seconds, FLOOR)
             say("mean loss:", ", ".join(f"{side} {loss:.3g}" for side, loss in losses.items()), "\n")
             figures[name] = {"sides": figures_of(seconds, FLOOR), "losses": losses}

@@ -80,7 +80,7 @@ class Batches:
         """Minibatches of the given sizes; what a portion leaves over joins the next."""
         portion, at, left = None, 0, 0
         for size in sizes:
-            x = room if size == len(room) else room[:size]
+            x = room if size == room.shape[0] else room[:size]
             filled, labels = 0, []
             while filled < size:
                 if portion is None or left == 0:
