@@ -24,8 +24,8 @@ class Dense(nn.Module):
         return self.activation.apply(self.logits(x))
 
     def logits(self, x: Tensor) -> Tensor:
-        """The weighted sums before the activation function."""
-        return torch.addmm(self.bias, x, self.weight.t())
+        """The weighted sums before the activation function, in the dtype of the bias: what follows is not rounded."""
+        return torch.addmm(self.bias, x, self.weight.t()).to(self.bias.dtype)
 
     def draw(self, stream: Stream, *, random_bias: bool) -> None:
         """Draw the weights uniform within +-`glorot_limit`; Glorot and Bengio (2010).
@@ -80,8 +80,8 @@ class TiedDense(nn.Module):
         return self.activation.apply(self.logits(codes))
 
     def logits(self, codes: Tensor) -> Tensor:
-        """The weighted sums before the activation function."""
-        return torch.addmm(self.bias, codes, self.weight.t())
+        """The weighted sums before the activation function, in the dtype of the bias."""
+        return torch.addmm(self.bias, codes, self.weight.t()).to(self.bias.dtype)
 
     def draw(self, stream: Stream, *, random_bias: bool) -> None:
         """Draw the bias as `Dense.draw` does; the weights are the encoder's to draw."""

@@ -22,6 +22,7 @@ from stacked.evaluation import measure
 from stacked.examples import Examples
 from stacked.model import Model
 from stacked.optimizers import Optimizer
+from stacked.precision import tensor_cores
 from stacked.rows import BLOCK
 from stacked.streams import Streams
 from stacked.symptoms import likely_cause
@@ -125,6 +126,7 @@ class Training:
         self._batches = self._batches_of(examples, self.config.batch_size or self.n_rows)
         self._held_out = None if validation is None else self._batches_of(validation, BLOCK)
         self._checkpoints, self.optimizer = checkpoints, self.config.optimizer.build(self.model.trainable())
+        self.model.compute_in(self.config.precision)
         try:
             self._start()
             yield
@@ -152,7 +154,8 @@ class Training:
         """One step on a minibatch; the objective before it."""
         self.advance(len(self.history) + self.books.rows / self.n_rows)
         batch = self.model.prepare(x, labels, self.streams.noise)
-        value = self.optimizer.step(partial(self.model.accumulate_gradients, batch), self._rate_factor)
+        with tensor_cores(self.config.precision):
+            value = self.optimizer.step(partial(self.model.accumulate_gradients, batch), self._rate_factor)
         self.model.constrain()
         return value
 

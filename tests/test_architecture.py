@@ -12,7 +12,7 @@ PACKAGE = ROOT / "stacked"
 ORDER = [
     *("errors", "files", "paths", "state_files", "strict_json", "differences", "settings"),
     *("activations", "losses", "outputs", "devices", "randomness", "corruption"),
-    *("dense", "gradients", "symptoms", "model"),
+    *("dense", "abreast", "products", "gradients", "precision", "symptoms", "model"),
     *("hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "rows", "hdf5_tables"),
     *("idx", "datasets", "examples", "orders", "ahead", "readers", "batches"),
     *("schedules", "optimizers", "training_config", "books", "checkpoints", "callbacks", "progress"),
