@@ -29,6 +29,9 @@ class Layer(Protocol):
     def activation(self) -> Activation: ...
 
 
+ALIGNMENT = 64
+"""Bytes at whose multiples torch begins a tensor on a CPU."""
+
 Pieces = dict[Tensor, Tensor]
 """From a parameter of the first model to those of all, shape `(n_models, ...)`, with their gradients in `grad`."""
 
@@ -41,8 +44,8 @@ def put_abreast(models: Sequence[Sequence[nn.Parameter]]) -> Pieces:
     """
     pieces: Pieces = {}
     for parameters in zip(*models, strict=True):
-        piece = torch.stack([parameter.detach() for parameter in parameters])
-        piece.grad = torch.stack([_gradient(parameter) for parameter in parameters])
+        piece = _in_one_piece([parameter.detach() for parameter in parameters])
+        piece.grad = _in_one_piece([_gradient(parameter) for parameter in parameters])
         for parameter, value, slope in zip(parameters, piece, piece.grad, strict=True):
             parameter.data = value
             _gradient(parameter).data = slope
@@ -86,6 +89,14 @@ class DenseAbreast:
     def weight_owner(self) -> Dense:
         """The layer of the first model whose parameter the weights are."""
         return self._layer.weight_owner
+
+
+def _in_one_piece(tensors: Sequence[Tensor]) -> Tensor:
+    """Copies of tensors of one shape, each where torch would put it alone: last bits of a product hang on that."""
+    first = tensors[0]
+    size = -(-first.nbytes // ALIGNMENT) * ALIGNMENT // first.itemsize
+    piece = first.new_empty(len(tensors), size)[:, : first.numel()].view(len(tensors), *first.shape)
+    return torch.stack(list(tensors), out=piece)
 
 
 def _gradient(parameter: nn.Parameter) -> Tensor:

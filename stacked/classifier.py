@@ -164,19 +164,23 @@ class FeedforwardClassifier:
         """
         training = TrainingConfig() if training is None else training
         check_callbacks(callbacks)
-        tables = self._tables(x, labels, validation)
+        tables = self.tables(x, labels, validation)
         head = self._network(above=self.n_frozen)
         check_plan(head, training, len(tables[0].rows), validation is not None, "the classifier")
-        streams = Streams.of(self.randomness, "fine-tuning", device=self.device)
-        name = "classifier " + "-".join(map(str, self.settings.sizes))
         with (
             restored_unless_finished(head),
             opened_run(run, self, "classifier", lambda: self._details(training, tables)) as trainings,
             training_display(progress) as display,
         ):
-            fine_tuning = Training(head, training, streams, [display, *callbacks], name)
-            self.history = trainings.train("classifier", fine_tuning, lambda: list(map(self._above_frozen, tables)))
+            fine_tuning = self.fine_tuning(training, [display, *callbacks])
+            self.history = trainings.train("classifier", fine_tuning, lambda: list(map(self.above_frozen, tables)))
         return self
+
+    def fine_tuning(self, training: TrainingConfig, callbacks: Sequence[Callback] = ()) -> Training:
+        """The training of the layers that are not frozen."""
+        streams = Streams.of(self.randomness, "fine-tuning", device=self.device)
+        name = "classifier " + "-".join(map(str, self.settings.sizes))
+        return Training(self._network(above=self.n_frozen), training, streams, callbacks, name)
 
     def predict_proba(self, x: Any) -> Array:
         """Outputs, shape `(n, n_classes)`, each row divided by its sum.
@@ -230,7 +234,7 @@ class FeedforwardClassifier:
         settings, output = self.settings, class_output(self.settings.output)
         return Network(self.layers[above:], output, settings.dropout, settings.weight_decay, on_codes=above > 0)
 
-    def _above_frozen(self, examples: Examples) -> Examples:
+    def above_frozen(self, examples: Examples) -> Examples:
         """Examples as the trainable layers see them: frozen layers are computed once, not in every epoch."""
         if self.n_frozen == 0:
             return examples
@@ -259,7 +263,7 @@ class FeedforwardClassifier:
         value_range(rows, name, self.dtype)
         return rows
 
-    def _tables(self, x: Any, labels: Any, validation: Any) -> list[Examples]:
+    def tables(self, x: Any, labels: Any, validation: Any) -> list[Examples]:
         """The examples to train on, and those to validate on if there are any."""
         tables = [self._examples(x, labels, "x", "labels")]
         check_two_classes(tables[0])

@@ -1,5 +1,6 @@
 """What the training loop can train: an objective that depends on the weights and on one prepared batch."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -74,6 +75,11 @@ class Model(nn.Module, ABC):
 
     def advance(self, epochs: float) -> None:
         """Told before every step how many epochs have passed, in fractions; for what changes as training goes on."""
+
+    @property
+    def changes_until(self) -> float:
+        """Epochs after which `advance` changes nothing any more, so that a recorded step stays what it is."""
+        return 0.0 if type(self).advance is Model.advance else math.inf
 
     def constrain(self) -> None:
         """Called after every step, to put weights back where they must lie."""
