@@ -57,6 +57,8 @@ def fit_stacks(
         ascents = [Ascent(tables, origins, life.enter_context(cache_for_run(stack.cache, None))) for stack in stacks]
         for level in range(len(layers[0])):
             going = [k for k, failure in enumerate(failures) if failure is None]
+            if not going:
+                break
             trainings = [stacks[k].training_of(level + 1, layers[k][level], []) for k in going]
             examples = [ascents[k].examples() for k in going]
             ends = train_together(trainings, examples, turn=_among(going, turn))
