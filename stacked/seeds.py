@@ -12,7 +12,7 @@ from stacked.rows import fingerprint
 from stacked.stack import StackedAutoencoder
 from stacked.temporary_cache import cache_for_run
 from stacked.together import Turn, train_together
-from stacked.training_config import TrainingConfig, check_plan
+from stacked.training_config import TrainingConfig, check_config, check_plan
 
 
 def fit_stacks(
@@ -45,7 +45,9 @@ def fit_stacks(
     StackedError
         Before any work is done, when rows and layers do not fit, or the stacks differ in more than their seeds.
     """
-    _check_alike("stacks", stacks, lambda stack: (stack.settings, stack.training, stack.dtype, stack.device))
+    _check_alike(
+        stacks, StackedAutoencoder, lambda stack: (stack.settings, stack.training, stack.dtype, stack.device)
+    )
     tables = stacks[0].checked(x, validation, stacks[0].settings)
     layers = [stack.drawn_layers(tables[0].shape[1]) for stack in stacks]
     for number, (layer, config) in enumerate(zip(layers[0], stacks[0].training, strict=True), start=1):
@@ -98,7 +100,8 @@ def fit_classifiers(
         Why each failed; a classifier that did is as it was before.
     """
     config = TrainingConfig() if training is None else training
-    _check_alike("classifiers", classifiers, lambda own: (own.settings, own.n_frozen, own.dtype, own.device))
+    check_config(config)
+    _check_alike(classifiers, FeedforwardClassifier, lambda own: (own.settings, own.n_frozen, own.dtype, own.device))
     tables = classifiers[0].tables(x, labels, validation)
     trainings = [classifier.fine_tuning(config) for classifier in classifiers]
     check_plan(trainings[0].model, config, len(tables[0].rows), validation is not None, "the classifiers")
@@ -115,10 +118,12 @@ def _among(numbers: Sequence[int], turn: Turn) -> Turn:
     return lambda place: turn(numbers[place])
 
 
-def _check_alike(name: str, models: Sequence[Any], described: Callable[[Any], Any]) -> None:
-    """Raise unless there is at least one, and all are described alike."""
-    if not models:
-        raise mismatch(name, expected="at least one", received="none", remedy="pass some that differ in their seed")
+def _check_alike(models: Any, kind: type, described: Callable[[Any], Any]) -> None:
+    """Raise unless it is a list of at least one, all of one kind and described alike."""
+    name = "stacks" if kind is StackedAutoencoder else "classifiers"
+    if not isinstance(models, list | tuple) or not models or not all(isinstance(model, kind) for model in models):
+        remedy = "pass some that differ in their seed"
+        raise mismatch(name, expected=f"a list of {kind.__name__}", received=repr(models), remedy=remedy)
     for number, model in enumerate(models, start=1):
         if described(model) != described(models[0]):
             expected, received = "settings like those of the first", f"others at number {number}"

@@ -65,11 +65,16 @@ SETTINGS = (TrainingConfig, SGD, Adam, LBFGS, ExponentialDecay, CosineDecay)
 """Every class that stored settings of a training may name."""
 
 
-def check_plan(model: Model, config: TrainingConfig, n_rows: int, has_validation: bool, name: str) -> None:
-    """Raise when the model cannot be trained so on so many rows."""
+def check_config(config: object) -> None:
+    """Raise unless it says how a model is trained."""
     if not isinstance(config, TrainingConfig):
         remedy = "pass for instance TrainingConfig(epochs=5)"
         raise mismatch("training", expected="a TrainingConfig", received=repr(config), remedy=remedy)
+
+
+def check_plan(model: Model, config: TrainingConfig, n_rows: int, has_validation: bool, name: str) -> None:
+    """Raise when the model cannot be trained so on so many rows."""
+    check_config(config)
     dtype = next(model.parameters()).dtype
     if config.precision != "float32" and dtype != torch.float32:
         expected, received = f"'float32' for the float64 weights of {name}", repr(config.precision)

@@ -13,7 +13,10 @@ SIDES = {
     "cache": {"memory", "cache", "HDF5, contiguous", "HDF5, gzip chunks"},
     "classic": {"stacked", "autograd"},
     "startup": {"torch", "stacked", "torch, then stacked"},
+    "seeds": {"one by one", "two processes", "together"},
+    "precision": {"float32", "tf32", "bf16"},
 }
+SMALL = {"seeds": ["--seeds", "2", "--rows", "500"], "precision": ["--rows", "500", "--units", "10"]}
 
 
 @pytest.mark.parametrize("name", SIDES)
@@ -25,6 +28,7 @@ def test_benchmark(name, tmp_path):
         "1",
         "--json",
         str(tmp_path / "figures"),
+        *SMALL.get(name, []),
     ]
     finished = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert finished.returncode == 0, finished.stderr

@@ -205,11 +205,7 @@ def test_batched_products_may_be_rounded(rows):
 # What does not go together
 
 
-def test_stacks_that_differ_in_more_than_the_seed_are_refused(rows):
-    with pytest.raises(StackedError, match="stacks: expected settings like those of the first, received others at"):
-        fit_stacks([*stacks([Plain(7)], training()), *stacks([Plain(6)], training())], rows)
-    with pytest.raises(StackedError, match="stacks: expected at least one, received none"):
-        fit_stacks([], rows)
+def test_trainings_on_other_numbers_of_rows_are_refused(rows):
     with pytest.raises(StackedError, match="trainings: expected trainings like 3, on 130 rows, received 4, on 100"):
         train_together(
             [alone(3, training(), Plain(7)), alone(4, training(), Plain(7))],

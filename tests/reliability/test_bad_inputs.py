@@ -27,6 +27,7 @@ from stacked import (
     TrainingConfig,
     Variational,
 )
+from stacked.seeds import fit_classifiers, fit_stacks  # noqa: F401 (for the table)
 
 ROOT = Path(__file__).parents[2]
 TABLE = Path(__file__).with_name("bad_inputs.txt")
