@@ -81,7 +81,10 @@ def _outcomes(
 
 @functools.cache
 def _end_with(parent: int) -> None:
-    """End this process when the one that started it is killed; it would go on, and hold its run, for nobody."""
+    """End this process when the one that started it is killed; it would go on, and hold its run, for nobody.
+
+    The worker of a cluster that others have started is left to them.
+    """
     if os.getppid() == parent:
         threading.Thread(target=_wait_for, args=(parent,), daemon=True).start()
 

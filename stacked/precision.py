@@ -21,12 +21,13 @@ def autocast(precision: str, device: torch.device) -> contextlib.AbstractContext
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
-@contextlib.contextmanager
-def tensor_cores(precision: str) -> Iterator[None]:
+def tensor_cores(precision: str) -> contextlib.AbstractContextManager[None]:
     """In which torch may multiply in TensorFloat32 where that is wanted; its switch, which is global, is put back."""
-    if precision != "tf32":
-        yield
-        return
+    return _allowed() if precision == "tf32" else contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def _allowed() -> Iterator[None]:
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("high")
     try:

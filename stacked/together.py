@@ -73,16 +73,16 @@ def _until_one_leaves(courses: Sequence["_Course"], batched: bool | None) -> lis
 def _check_alike(trainings: Sequence[Training], examples: Sequence[Sequence[Examples]]) -> None:
     first, rows = trainings[0], len(examples[0][0].numbers)
     for training, (own, *_) in zip(trainings, examples, strict=True):
-        if training.config != first.config or _shapes(training) != _shapes(first) or len(own.numbers) != rows:
-            expected, received = (
-                f"trainings like {first.name}, on {rows} rows",
-                f"{training.name}, on {len(own.numbers)}",
-            )
-            raise mismatch("trainings", expected=expected, received=received, remedy="let them differ in seeds only")
+        if _kind(training) != _kind(first) or len(own.numbers) != rows:
+            expected = f"trainings like {first.name}, on {rows} rows"
+            received, remedy = f"{training.name}, on {len(own.numbers)}", "let them differ in seeds only"
+            raise mismatch("trainings", expected=expected, received=received, remedy=remedy)
 
 
-def _shapes(training: Training) -> list[tuple[str, torch.Size]]:
-    return [(name, parameter.shape) for name, parameter in training.model.named_parameters()]
+def _kind(training: Training) -> tuple[object, ...]:
+    """What trainings must share to step together; settings of their models are for callers to compare."""
+    shapes = {name: value.shape for name, value in training.model.state_dict().items()}
+    return type(training.model), shapes, training.config, training.device
 
 
 class _Course:

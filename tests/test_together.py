@@ -211,3 +211,10 @@ def test_trainings_on_other_numbers_of_rows_are_refused(rows):
             [alone(3, training(), Plain(7)), alone(4, training(), Plain(7))],
             [[Examples.all_of(rows)], [Examples.all_of(rows[:100])]],
         )
+
+
+def test_models_of_two_kinds_are_refused(rows):
+    """Though their weights have the same shapes."""
+    pair = [alone(3, training(), Plain(7)), alone(4, training(), Denoising(7))]
+    with pytest.raises(StackedError, match="let them differ in seeds only"):
+        train_together(pair, [[Examples.all_of(rows)]] * 2)
