@@ -27,6 +27,14 @@ Out = Annotated[
 ]
 Seeds = Annotated[int | None, typer.Option(min=1, help="Seeds, from 0.", show_default="10, or 2 with --smoke")]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Processes at a time.", show_default="one a core")]
+Together = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Seeds of an arm that train as one computation.",
+        show_default="16 on an accelerator, 1 on a CPU",
+    ),
+]
 Smoke = Annotated[bool, typer.Option("--smoke", help="A run of seconds on little data, to see that all works.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
 

@@ -23,6 +23,7 @@ from common import (
     Out,
     Seeds,
     Smoke,
+    Together,
     console,
     default_jobs,
     default_seeds,
@@ -50,7 +51,7 @@ from stacked import (
     TrainingConfig,
     load_mnist,
 )
-from stacked.comparison import Arm, Recipe, Run, finished_runs
+from stacked.comparison import Arm, Recipe, Run, at_once, finished_runs
 from stacked.error_table import tabulate
 from stacked.plots import error_distributions, filter_tiles
 from stacked.settings import to_json
@@ -73,7 +74,9 @@ def recipe(epochs: int, device: str = "cpu") -> Recipe:
     return Recipe(classifier, pretraining=training, finetuning=training, device=device)
 
 
-def run(out: Path, *, seeds: int, jobs: int, epochs: int, smoke: bool, device: str) -> dict[str, Any]:
+def run(
+    out: Path, *, seeds: int, jobs: int, epochs: int, smoke: bool, device: str, together: int | None = None
+) -> dict[str, Any]:
     """Run what is missing, write `results.json` and the pictures, and return the results."""
     data = mnist(smoke)
     settings = {
@@ -83,13 +86,14 @@ def run(out: Path, *, seeds: int, jobs: int, epochs: int, smoke: bool, device: s
         "data": fingerprints(data),
     }
     folder = TrialFolder(out, settings)
-    megabytes = min(jobs, seeds * len(ARMS)) * StackedAutoencoder(ARMS[0].layers).disk_bytes(len(data.x_train)) / 1e6
+    at_a_time = min(jobs * (together or at_once(device)), seeds * len(ARMS))
+    megabytes = at_a_time * StackedAutoencoder(ARMS[0].layers).disk_bytes(len(data.x_train)) / 1e6
     console.print(
         f"{len(ARMS)} arms x {seeds} seeds, {len(data.x_train):,} rows, {epochs} epoch(s) a phase, {jobs} jobs.\n"
         f"Codes take at most {megabytes:,.0f} MB of disk at a time and are removed.",
         highlight=False,
     )
-    runs = finished_runs(ARMS, recipe(epochs, device), data, range(seeds), folder, jobs)
+    runs = finished_runs(ARMS, recipe(epochs, device), data, range(seeds), folder, jobs, together=together)
     finished = list(with_progress(runs, seeds * len(ARMS), _described))
     results = {
         "settings": {**settings, "seeds": seeds, "epochs": epochs, "smoke": smoke},
@@ -120,6 +124,7 @@ def main(
     jobs: Jobs = None,
     smoke: Smoke = False,
     device: Device = "cpu",
+    together: Together = None,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs a phase.")] = 1,
     replayed: Annotated[
         bool,
@@ -134,13 +139,14 @@ def main(
     variant = "_replay" if replayed else "" if epochs == 1 else f"_{epochs}_epochs"
     folder = folder_for(out, __file__, smoke=smoke, variant=variant)
     if replayed:
-        if smoke or epochs > 1 or device != "cpu" or seeds or jobs:
+        if smoke or epochs > 1 or device != "cpu" or seeds or jobs or together:
             raise StackedError("--replay: expected alone or with --out, for it has no seeds, jobs, epochs or device")
         make_folder(folder)
         write_results(folder, replay())
     else:
         seeds = default_seeds(seeds, smoke=smoke)
-        results = run(folder, seeds=seeds, jobs=default_jobs(jobs), epochs=epochs, smoke=smoke, device=device)
+        spread = {"jobs": default_jobs(jobs, device), "together": together}
+        results = run(folder, seeds=seeds, epochs=epochs, smoke=smoke, device=device, **spread)
         print_arms(console, results)
         print_pairs(console, results["summary"]["pairs"], results["summary"]["pairs_among_healthy"])
     console.print(f"written to {folder}")

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from stacked.errors import StackedWarning
-from stacked.trial import Compute, Outcome, Trial, run_trial
+from stacked.trial import Compute, JointCompute, Outcome, Trial, run_together, run_trial
 from stacked.trial_folder import TrialFolder
 
 
@@ -21,7 +21,8 @@ def finished_trials(
     Parameters
     ----------
     compute : callable
-        Makes the outcome of an arm and a seed. A trial that was interrupted is given the same scratch folder again.
+        Makes the outcome of an arm and a seed. A trial that was interrupted is given the same scratch folder again. A
+        `JointCompute` is given several seeds of an arm at once; these begin anew when they were interrupted.
     arms : collection of str
         Their names.
     seeds : sequence of int
@@ -29,7 +30,8 @@ def finished_trials(
     folder : TrialFolder
         Where finished trials are kept.
     jobs : int
-        Processes; one means this one. Under `joblib.parallel_config` they may be those of a cluster.
+        Processes; one means this one. Under `joblib.parallel_config` they may be those of a cluster, which see the
+        same file system.
     threads : int
         Torch threads of each trial.
     """
@@ -39,11 +41,25 @@ def finished_trials(
     kept = {(arm, seed): folder.load(arm, seed) for arm, seed in wanted}
     yield from (_told(trial) for trial in kept.values() if trial is not None)
     missing = [trial for trial in wanted if kept[trial] is None]
-    run = delayed(functools.partial(_named_outcome, compute, threads=threads, parent=os.getpid()))
-    tasks = (run(arm, seed, folder.scratch(arm, seed)) for arm, seed in missing)
-    jobs = max(1, min(jobs, len(missing)))
-    for arm, seed, outcome in Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks):
-        yield _told(folder.store(arm, seed, outcome, arrays=seed == seeds[0]))
+    groups = _groups(missing, compute.at_once if isinstance(compute, JointCompute) else 1)
+    run = delayed(functools.partial(_outcomes, compute, threads=threads, parent=os.getpid()))
+    tasks = (run(arm, some, folder.scratch(arm, some[0])) for arm, some in groups)
+    jobs = max(1, min(jobs, len(groups)))
+    for arm, some, outcomes in Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks):
+        for seed, outcome in zip(some, outcomes, strict=True):
+            yield _told(folder.store(arm, seed, outcome, arrays=seed == seeds[0]))
+
+
+def _groups(missing: Sequence[tuple[str, int]], at_once: int) -> list[tuple[str, list[int]]]:
+    """Arms with the seeds that are taken together, in the order in which their first ones come."""
+    groups: list[tuple[str, list[int]]] = []
+    open_group: dict[str, list[int]] = {}
+    for arm, seed in missing:
+        if len(open_group.get(arm, ())) in (0, at_once):
+            open_group[arm] = []
+            groups.append((arm, open_group[arm]))
+        open_group[arm].append(seed)
+    return groups
 
 
 def _told(trial: Trial) -> Trial:
@@ -53,17 +69,22 @@ def _told(trial: Trial) -> Trial:
     return trial
 
 
-def _named_outcome(
-    compute: Compute, arm: str, seed: int, scratch: Path, *, threads: int, parent: int
-) -> tuple[str, int, Outcome]:
-    """The outcome with its name, for outcomes come in any order."""
+def _outcomes(
+    compute: Compute, arm: str, seeds: Sequence[int], scratch: Path, *, threads: int, parent: int
+) -> tuple[str, Sequence[int], list[Outcome]]:
+    """The outcomes with their names, for they come in any order; only that of a single seed has a scratch folder."""
     _end_with(parent)
-    return arm, seed, run_trial(compute, arm, seed, scratch, threads)
+    if isinstance(compute, JointCompute) and len(seeds) > 1:
+        return arm, seeds, run_together(compute, arm, seeds, threads)
+    return arm, seeds, [run_trial(compute, arm, seeds[0], scratch, threads)]
 
 
 @functools.cache
 def _end_with(parent: int) -> None:
-    """End this process when the one that started it is killed; it would go on, and hold its run, for nobody."""
+    """End this process when the one that started it is killed; it would go on, and hold its run, for nobody.
+
+    The worker of a cluster that others have started is left to them.
+    """
     if os.getppid() == parent:
         threading.Thread(target=_wait_for, args=(parent,), daemon=True).start()
 

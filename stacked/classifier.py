@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,14 +16,15 @@ from stacked.classifier_settings import ClassifierSettings, settings_with
 from stacked.dense import Dense
 from stacked.devices import device_named, dtype_named, numpy_dtype
 from stacked.errors import check_count, check_flag, mismatch
-from stacked.examples import Examples, as_labels, check_two_classes
+from stacked.examples import Examples
 from stacked.frozen import examples_above
+from stacked.labelled_rows import finite_rows, labelled_rows, labelled_tables
 from stacked.network import Network
 from stacked.orders import shuffling
 from stacked.outputs import class_output
 from stacked.progress import training_display
 from stacked.randomness import Randomness, randomness_of
-from stacked.rows import Array, Rows, as_rows, fingerprint, map_rows, value_range
+from stacked.rows import Array, Rows, fingerprint, map_rows
 from stacked.run_directory import Details, RunDirectory, opened_run
 from stacked.stack import StackedAutoencoder
 from stacked.state_files import fingerprint_of
@@ -165,21 +168,31 @@ class FeedforwardClassifier:
         """
         training = TrainingConfig() if training is None else training
         check_callbacks(callbacks)
-        tables = self._tables(x, labels, validation)
+        tables = labelled_tables(x, labels, validation, self.settings.sizes, self.dtype)
         head = self._network(above=self.n_frozen)
         check_plan(head, training, len(tables[0].rows), validation is not None, "the classifier")
-        streams = Streams.of(self.randomness, "fine-tuning", device=self.device)
-        name = "classifier " + "-".join(map(str, self.settings.sizes))
         origins = ["rows", "validation"][: len(tables)] if run is None else [fingerprint(of.rows) for of in tables]
         with (
             restored_unless_finished(head),
             opened_run(run, self, "classifier", lambda: self._details(training, tables, origins)) as trainings,
-            examples_above(self.layers[: self.n_frozen], tables, origins, trainings.codes) as examples,
+            self.examples_above_frozen(tables, origins, trainings.codes) as examples,
             training_display(progress) as display,
         ):
-            fine_tuning = Training(head, training, streams, [display, *callbacks], name)
+            fine_tuning = self.fine_tuning(training, [display, *callbacks])
             self.history = trainings.train("classifier", fine_tuning, examples)
         return self
+
+    def examples_above_frozen(
+        self, tables: Sequence[Examples], origins: Sequence[str] = ("rows", "validation"), folder: Path | None = None
+    ) -> AbstractContextManager[Callable[[], Sequence[Examples]]]:
+        """What gives the examples as the layers see them that are not frozen; see `frozen.examples_above`."""
+        return examples_above(self.layers[: self.n_frozen], tables, origins[: len(tables)], folder)
+
+    def fine_tuning(self, training: TrainingConfig, callbacks: Sequence[Callback] = ()) -> Training:
+        """The training of the layers that are not frozen."""
+        streams = Streams.of(self.randomness, "fine-tuning", device=self.device)
+        name = "classifier " + "-".join(map(str, self.settings.sizes))
+        return Training(self._network(above=self.n_frozen), training, streams, callbacks, name)
 
     def predict_proba(self, x: Any) -> Array:
         """Outputs, shape `(n, n_classes)`, each row divided by its sum.
@@ -195,16 +208,16 @@ class FeedforwardClassifier:
 
     def predict(self, x: Any) -> NDArray[np.int64]:
         """The class of the largest output of every row, shape `(n,)`."""
-        return self._predicted(self._rows(x, "x"))
+        return self._predicted(self._rows(x))
 
     def error_rate(self, x: Any, labels: Any) -> float:
         """Share of the rows whose predicted class is wrong, from 0 to 1."""
-        examples = self._examples(x, labels, "x", "labels")
+        examples = labelled_rows(x, labels, self.settings.sizes, self.dtype)
         return float(np.mean(self._predicted(examples.rows) != examples.labels))
 
     def outputs(self, x: Any) -> Array:
         """Values of the output units, shape `(n, n_classes)`."""
-        return self._map(self._values(), self._rows(x, "x"), self.settings.sizes[-1])
+        return self._map(self._values(), self._rows(x), self.settings.sizes[-1])
 
     def hidden(self, x: Any, depth: int | None = None) -> Array:
         """Outputs of hidden layer `depth`, by default the last: before fine-tuning, the codes of the stack."""
@@ -215,7 +228,7 @@ class FeedforwardClassifier:
             expected, remedy = f"at most the {n_hidden} hidden layers there are", "leave it out for the last, if any"
             raise mismatch("depth", expected=expected, received=str(wanted), remedy=remedy)
         hidden = self.layers[:wanted]
-        return self._map(torch.nn.Sequential(*hidden), self._rows(x, "x"), len(hidden[-1].bias))
+        return self._map(torch.nn.Sequential(*hidden), self._rows(x), len(hidden[-1].bias))
 
     def _predicted(self, rows: Rows) -> NDArray[np.int64]:
         values, classes = self._values(), np.empty((len(rows), 1), np.int64)
@@ -256,26 +269,8 @@ class FeedforwardClassifier:
         out = np.empty((len(rows), width), numpy_dtype(self.dtype))
         return map_rows(function, rows, out, self.device)
 
-    def _rows(self, x: Any, name: str) -> Rows:
-        rows = as_rows(x, name, self.settings.sizes[0])
-        value_range(rows, name, self.dtype)
-        return rows
-
-    def _tables(self, x: Any, labels: Any, validation: Any) -> list[Examples]:
-        """The examples to train on, and those to validate on if there are any."""
-        tables = [self._examples(x, labels, "x", "labels")]
-        check_two_classes(tables[0])
-        if validation is not None:
-            if not isinstance(validation, tuple | list) or len(validation) != 2:
-                received, remedy = type(validation).__name__, "pass validation=(x_validation, labels_validation)"
-                raise mismatch("validation", expected="a pair of rows and labels", received=received, remedy=remedy)
-            rows, classes = validation
-            tables.append(self._examples(rows, classes, "validation rows", "validation labels"))
-        return tables
-
-    def _examples(self, x: Any, labels: Any, x_name: str, labels_name: str) -> Examples:
-        rows = self._rows(x, x_name)
-        return Examples.all_of(rows, as_labels(labels, len(rows), self.settings.sizes[-1], labels_name))
+    def _rows(self, x: Any) -> Rows:
+        return finite_rows(x, "x", self.settings.sizes[0], self.dtype)
 
 
 def bare_layers(settings: ClassifierSettings, dtype: torch.dtype) -> list[Dense]:

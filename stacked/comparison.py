@@ -18,11 +18,17 @@ from stacked.classifier import FeedforwardClassifier
 from stacked.classifier_settings import ClassifierSettings
 from stacked.datasets import LabelledImages
 from stacked.devices import device_named, dtype_named
+from stacked.errors import DivergedError
 from stacked.rows import Array
+from stacked.seeds import fit_classifiers, fit_stacks
 from stacked.stack import StackedAutoencoder
+from stacked.together import Turn
 from stacked.training_config import TrainingConfig
-from stacked.trial import Outcome
+from stacked.trial import JointCompute, Outcome
 from stacked.trial_folder import TrialFolder
+
+TOGETHER = 16
+"""Seeds of an arm that train together on an accelerator; each keeps its own codes there."""
 
 COLLAPSED_BELOW = 0.05
 """A run is called collapsed when some class's recall on the test rows is below this."""
@@ -90,13 +96,33 @@ class Run:
         return bool(self.recalls) and min(self.recalls) < COLLAPSED_BELOW
 
 
-def finished_runs(
-    arms: Sequence[Arm], recipe: Recipe, data: LabelledImages, seeds: Sequence[int], folder: TrialFolder, jobs: int
+def finished_runs(  # noqa: PLR0913 - what is compared, then how it is spread
+    arms: Sequence[Arm],
+    recipe: Recipe,
+    data: LabelledImages,
+    seeds: Sequence[int],
+    folder: TrialFolder,
+    jobs: int,
+    *,
+    together: int | None = None,
 ) -> Iterator[Run]:
-    """Every run of every arm and seed, as it is finished, by `finished_trials`; each on one thread."""
-    compute = functools.partial(run_arm, {arm.name: arm for arm in arms}, recipe, data)
+    """Every run of every arm and seed, as it is finished, by `finished_trials`; each on one thread.
+
+    So many seeds of an arm train `together`, by default `at_once` of the device; on a CPU with the same outcome.
+    """
+    by_name = {arm.name: arm for arm in arms}
+    compute = JointCompute(
+        functools.partial(run_arm, by_name, recipe, data),
+        functools.partial(run_seeds, by_name, recipe, data),
+        together or at_once(recipe.device),
+    )
     for trial in finished_trials(compute, [arm.name for arm in arms], seeds, folder, jobs):
         yield Run(trial.arm, trial.seed, failure=trial.failure, **trial.figures)
+
+
+def at_once(device: str) -> int:
+    """How many seeds of an arm train together: one on a CPU, where several processes serve better."""
+    return 1 if device_named(device).type == "cpu" else TOGETHER
 
 
 def run_arm(
@@ -110,7 +136,40 @@ def run_arm(
     classifier = _initialised(arms[name], recipe, data, seed, scratch)
     before = _first_weights(classifier)
     classifier.fit(data.x_train, data.y_train, recipe.finetuning, progress=False, run=scratch / "classifier")
-    seconds = time.perf_counter() - began
+    return _tested(classifier, data, before, time.perf_counter() - began)
+
+
+def run_seeds(
+    arms: Mapping[str, Arm], recipe: Recipe, data: LabelledImages, name: str, seeds: Sequence[int], turn: Turn
+) -> list[Outcome]:
+    """The same with several seeds, which train together and share the time equally."""
+    began = time.perf_counter()
+    place = {"dtype": recipe.dtype, "device": recipe.device}
+    classifiers = [FeedforwardClassifier(recipe.classifier, seed=seed, **place) for seed in seeds]
+    failures: list[DivergedError | None] = [None] * len(seeds)
+    if arms[name].layers:
+        stacks = [StackedAutoencoder(arms[name].layers, recipe.pretraining, seed=seed, **place) for seed in seeds]
+        failures = fit_stacks(stacks, data.x_train, turn=turn)
+        for classifier, stack, failure in zip(classifiers, stacks, failures, strict=True):
+            if failure is None:
+                classifier.transfer(stack)
+    before = [_first_weights(classifier) for classifier in classifiers]
+    going = [k for k, failure in enumerate(failures) if failure is None]
+    if going:
+        fitted = [classifiers[k] for k in going]
+        ends = fit_classifiers(
+            fitted, data.x_train, data.y_train, recipe.finetuning, turn=lambda place: turn(going[place])
+        )
+        for k, failure in zip(going, ends, strict=True):
+            failures[k] = failure
+    seconds = (time.perf_counter() - began) / len(seeds)
+    return [
+        _tested(classifier, data, weights, seconds) if failure is None else Outcome({}, failure=str(failure))
+        for classifier, weights, failure in zip(classifiers, before, failures, strict=True)
+    ]
+
+
+def _tested(classifier: FeedforwardClassifier, data: LabelledImages, before: Array, seconds: float) -> Outcome:
     predicted = classifier.predict(data.x_test)
     wrong = float(np.mean(predicted != data.y_test))
     figures = {"error_rate": wrong, "recalls": _recalls(predicted, data.y_test), "seconds": seconds}

@@ -13,6 +13,9 @@ from stacked.randomness import Stream
 class Dense(nn.Module):
     """A dense layer with weights of shape `(n_units, n_inputs)`; zero until drawn."""
 
+    tied = False
+    """Whether the weights are the transpose of another layer's."""
+
     def __init__(self, n_inputs: int, n_units: int, activation: str, dtype: torch.dtype) -> None:
         super().__init__()
         self.activation = activation_named(activation)
@@ -24,8 +27,8 @@ class Dense(nn.Module):
         return self.activation.apply(self.logits(x))
 
     def logits(self, x: Tensor) -> Tensor:
-        """The weighted sums before the activation function."""
-        return torch.addmm(self.bias, x, self.weight.t())
+        """The weighted sums before the activation function, in the dtype of the bias: what follows is not rounded."""
+        return torch.addmm(self.bias, x, self.weight.t()).to(self.bias.dtype)
 
     def draw(self, stream: Stream, *, random_bias: bool) -> None:
         """Draw the weights uniform within +-`glorot_limit`; Glorot and Bengio (2010).
@@ -45,6 +48,11 @@ class Dense(nn.Module):
         return self
 
     @property
+    def owned(self) -> Tensor:
+        """The parameter that the weights are."""
+        return self.weight
+
+    @property
     def weight_gradient(self) -> Tensor | None:
         """The gradient of the weights, in their shape."""
         return self.weight.grad
@@ -52,6 +60,8 @@ class Dense(nn.Module):
 
 class TiedDense(nn.Module):
     """A decoding layer whose weights are the transpose of its encoder's; only the bias is its own."""
+
+    tied = True
 
     def __init__(self, encoder: Dense, activation: str) -> None:
         super().__init__()
@@ -63,6 +73,11 @@ class TiedDense(nn.Module):
     def weight_owner(self) -> Dense:
         """The layer whose parameter the weights are: the encoder."""
         return self._encoder[0]
+
+    @property
+    def owned(self) -> Tensor:
+        """The parameter of which the weights are the transpose."""
+        return self._encoder[0].weight
 
     @property
     def weight(self) -> Tensor:
@@ -80,8 +95,8 @@ class TiedDense(nn.Module):
         return self.activation.apply(self.logits(codes))
 
     def logits(self, codes: Tensor) -> Tensor:
-        """The weighted sums before the activation function."""
-        return torch.addmm(self.bias, codes, self.weight.t())
+        """The weighted sums before the activation function, in the dtype of the bias."""
+        return torch.addmm(self.bias, codes, self.weight.t()).to(self.bias.dtype)
 
     def draw(self, stream: Stream, *, random_bias: bool) -> None:
         """Draw the bias as `Dense.draw` does; the weights are the encoder's to draw."""

@@ -1,5 +1,6 @@
 """What the training loop can train: an objective that depends on the weights and on one prepared batch."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from stacked.gradients import Accumulation, Backpropagation, CodePenalty, accumulate_by_autograd
+from stacked.precision import autocast, products_in
 from stacked.randomness import Stream
 
 
@@ -31,6 +33,8 @@ class Model(nn.Module, ABC):
     """
 
     weight_decay: float = 0.0
+    precision: str = "float32"
+    """In which the gradients are computed, one of `precision.PRECISIONS`; a training sets it while it lasts."""
     steps_once: str = ""
     """Why each batch must be evaluated exactly once, which a line search does not do; empty where it need not."""
     selection_figure: str = "validation_loss"
@@ -60,12 +64,22 @@ class Model(nn.Module, ABC):
         Called under `torch.no_grad`; by autograd, unless a model has them by hand.
         """
         with torch.enable_grad():
-            value = self.objective(batch)
+            with autocast(self.precision, batch.inputs.device):
+                value = self.objective(batch)
             accumulate_by_autograd(value, self.trainable(), how)
         return value.detach()
 
+    def compute_in(self, precision: str) -> None:
+        """Compute gradients in one of `precision.PRECISIONS`, until `release`."""
+        self.precision = precision
+
     def advance(self, epochs: float) -> None:
         """Told before every step how many epochs have passed, in fractions; for what changes as training goes on."""
+
+    @property
+    def changes_until(self) -> float:
+        """Epochs after which `advance` changes nothing any more, so that a recorded step stays what it is."""
+        return 0.0 if type(self).advance is Model.advance else math.inf
 
     def constrain(self) -> None:
         """Called after every step, to put weights back where they must lie."""
@@ -83,6 +97,7 @@ class Model(nn.Module, ABC):
 
     def release(self) -> None:
         """Drop what only training needs."""
+        self.precision = "float32"
         for parameter in self.parameters():
             parameter.grad = None
 
@@ -111,12 +126,20 @@ class DenseModel(Model):
         value = self.backpropagation.accumulate(
             batch.inputs, batch.target, how, masks=batch.draws, penalty=self.code_penalty()
         )
+        return self.charge_weights(value, how)
+
+    def charge_weights(self, value: Tensor, how: Accumulation) -> Tensor:
+        """Add what is charged for the weights themselves to the objective, and its slope to the gradients."""
         if self.weight_decay == 0:
             return value
         for weight in self.decayed_weights():
             assert weight.grad is not None, "the optimiser makes room for the gradients"
             weight.grad.add_(weight, alpha=how.scale * self.weight_decay)
         return value + self.decay_value()
+
+    def compute_in(self, precision: str) -> None:
+        super().compute_in(precision)
+        self.backpropagation.products = products_in(precision)
 
     def release(self) -> None:
         super().release()

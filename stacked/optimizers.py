@@ -24,6 +24,9 @@ Accumulate = Callable[[Accumulation], Tensor]
 class Optimizer(ABC):
     """Changes the parameters it was made for."""
 
+    replayable: bool = False
+    """Whether the host decides nothing in a step besides the learning rate, so that it may be recorded."""
+
     @abstractmethod
     def step(self, accumulate: Accumulate, rate_factor: float) -> Tensor:
         """One step, under `torch.no_grad`; the objective before it. `rate_factor` multiplies the learning rate."""
@@ -96,7 +99,8 @@ class Adam(OptimizerSettings):
 
     def build(self, parameters: Sequence[nn.Parameter]) -> Optimizer:
         fused = parameters[0].device.type in ("cpu", "cuda")
-        return _TorchDescent(torch.optim.Adam(parameters, self.learning_rate, fused=fused), self.learning_rate)
+        descent = torch.optim.Adam(parameters, self.learning_rate, fused=fused)
+        return _TorchDescent(descent, self.learning_rate, replayable=fused)
 
 
 @dataclass(frozen=True)
@@ -131,20 +135,21 @@ class LBFGS(OptimizerSettings):
             history_size=self.history,
             line_search_fn="strong_wolfe",
         )
-        return _TorchDescent(descent, self.learning_rate)
+        return _TorchDescent(descent, self.learning_rate, replayable=False)
 
 
 class _MomentumDescent(Optimizer):
     """Keeps the velocity in `parameter.grad`."""
 
+    replayable = True
+
     def __init__(self, settings: SGD, parameters: Sequence[nn.Parameter]) -> None:
-        self._settings = settings
-        self._values = tuple(parameter.detach() for parameter in parameters)
+        self._settings, self._parameters = settings, tuple(parameters)
         self._velocities = tuple(_fresh_gradients(parameters))
 
     def step(self, accumulate: Accumulate, rate_factor: float) -> Tensor:
         value = accumulate(Accumulation(self._settings.momentum, self._settings.learning_rate * rate_factor))
-        torch._foreach_sub_(self._values, self._velocities)
+        torch._foreach_sub_(self._parameters, self._velocities)
         return value
 
     def state(self) -> State:
@@ -159,14 +164,16 @@ class _MomentumDescent(Optimizer):
 class _TorchDescent(Optimizer):
     """One of torch's optimisers, fed with plain gradients."""
 
-    def __init__(self, optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
-        self._optimizer, self._learning_rate = optimizer, learning_rate
+    def __init__(self, optimizer: torch.optim.Optimizer, learning_rate: float, *, replayable: bool) -> None:
+        self._optimizer, self._learning_rate, self.replayable = optimizer, learning_rate, replayable
         for group in optimizer.param_groups:
             _fresh_gradients(group["params"])
 
     def step(self, accumulate: Accumulate, rate_factor: float) -> Tensor:
         for group in self._optimizer.param_groups:
             group["lr"] = self._learning_rate * rate_factor
+            if group["params"][0].is_cuda and self.replayable:  # torch wants to be told, and only then
+                group["capturable"] = torch.cuda.is_current_stream_capturing()
 
         @torch.no_grad()  # torch's optimisers turn autograd on for what they call
         def objective() -> Any:

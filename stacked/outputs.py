@@ -3,6 +3,7 @@
 Each output turns logits `z` of shape `(n, width)` into values `a`, and compares these with a target.
 `delta_` overwrites the logits with the values and returns the loss and the errors `n * dloss/dz`, which it writes
 into `out`. The derivatives are those of Bishop, "Pattern Recognition and Machine Learning" (2006), section 5.3.
+Of several models at once, shapes `(n_models, n, width)`, `delta_` gives one loss each.
 """
 
 from abc import ABC, abstractmethod
@@ -14,9 +15,16 @@ from torch import Tensor
 from stacked.losses import binary_cross_entropy, softmax_cross_entropy, squared_error
 
 
+def _inner(a: Tensor, b: Tensor) -> Tensor:
+    """The sum of the products over rows and units; a scalar, or one number a model."""
+    if a.dim() == 2:
+        return torch.dot(a.reshape(-1), b.reshape(-1))
+    sums: Tensor = torch.linalg.vecdot(a.flatten(-2), b.flatten(-2))
+    return sums
+
+
 def _half_squares(error: Tensor) -> Tensor:
-    flat = error.view(-1)
-    return torch.dot(flat, flat).mul_(0.5 / error.shape[0])
+    return _inner(error, error).mul_(0.5 / error.shape[-2])
 
 
 class Output(ABC):
@@ -61,8 +69,8 @@ class SigmoidCrossEntropy(Output):
         return binary_cross_entropy(logits, target)
 
     def delta_(self, logits: Tensor, target: Tensor, out: Tensor) -> Tensor:
-        explained = torch.dot(target.reshape(-1), logits.view(-1))
-        loss = (F.softplus(logits, threshold=40).sum() - explained) / logits.shape[0]
+        explained = _inner(target, logits)
+        loss = (F.softplus(logits, threshold=40).sum((-2, -1)) - explained) / logits.shape[-2]
         torch.sub(logits.sigmoid_(), target, out=out)
         return loss
 
@@ -91,8 +99,8 @@ class SoftmaxCrossEntropy(Output):
         return softmax_cross_entropy(logits, target)
 
     def delta_(self, logits: Tensor, target: Tensor, out: Tensor) -> Tensor:
-        logarithms = torch.log_softmax(logits, dim=1)
-        loss = torch.dot(target.reshape(-1), logarithms.view(-1)) / -logits.shape[0]
+        logarithms = torch.log_softmax(logits, dim=-1)
+        loss = _inner(target, logarithms) / -logits.shape[-2]
         torch.exp(logarithms, out=logits)
         torch.sub(logits, target, out=out)
         return loss

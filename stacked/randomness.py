@@ -134,7 +134,13 @@ class DeviceStream(Stream):
         return self._generator.get_state()
 
     def restore(self, state: Tensor) -> None:
+        """Also after a recording that failed, and left its generator unfit for use."""
+        self._generator = torch.Generator(self._generator.device)
         self._generator.set_state(state)
+
+    def register(self, graph: torch.cuda.CUDAGraph) -> None:
+        """Have the graph draw the stream's next numbers whenever it is replayed."""
+        graph.register_generator_state(self._generator)
 
 
 def _seed_of(name: str) -> int:

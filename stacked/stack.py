@@ -111,8 +111,8 @@ class StackedAutoencoder(Coding):
             a loss is no longer finite.
         """
         check_callbacks(callbacks)
-        tables = self._checked(x, validation, self.settings)
-        layers = self._drawn_layers(tables[0].shape[1])
+        tables = self.checked(x, validation, self.settings)
+        layers = self.drawn_layers(tables[0].shape[1])
         for number, (layer, config) in enumerate(zip(layers, self.training, strict=True), start=1):
             check_plan(layer, config, len(tables[0]), validation is not None, f"layer {number}")
         histories, is_kept = [], self.cache is not None or run is not None
@@ -125,7 +125,7 @@ class StackedAutoencoder(Coding):
             display.note(self._make_room(cache, tables))
             ascent = Ascent(tables, origins, cache)
             for number, layer in enumerate(layers, start=1):
-                training = self._training(number, layer, [display, *callbacks])
+                training = self.training_of(number, layer, [display, *callbacks])
                 histories.append(trainings.train(f"layer-{number}", training, ascent.examples))
                 ascent.climb(layer)
         self.layers, self.histories, self.fine_tuning = layers, histories, History()
@@ -134,7 +134,7 @@ class StackedAutoencoder(Coding):
     def draw(self, n_inputs: int) -> "StackedAutoencoder":
         """Give every layer its random initial weights, for rows of `n_inputs` columns, in place of training them."""
         check_count("n_inputs", n_inputs)
-        self.layers = self._drawn_layers(n_inputs)
+        self.layers = self.drawn_layers(n_inputs)
         self.histories, self.fine_tuning = [History() for _ in self.layers], History()
         return self
 
@@ -170,7 +170,7 @@ class StackedAutoencoder(Coding):
         """
         config = TrainingConfig() if training is None else training
         check_callbacks(callbacks)
-        tables = self._checked(x, validation, self.settings[:1], self.n_inputs)
+        tables = self.checked(x, validation, self.settings[:1], self.n_inputs)
         model = Unrolled(self.layers)
         check_plan(model, config, len(tables[0]), validation is not None, "the deep autoencoder")
         streams = Streams.of(self.randomness, "deep", device=self.device)
@@ -193,7 +193,7 @@ class StackedAutoencoder(Coding):
         width = sum(settings.n_units for settings in self.settings[:-1])
         return n_rows * width * self.dtype.itemsize
 
-    def _checked(
+    def checked(
         self, x: Any, validation: Any, layers: Sequence[LayerSettings], n_inputs: int | None = None
     ) -> list[Rows]:
         """The tables of rows, fit to train these layers on: `x`, and the validation rows if there are any."""
@@ -211,16 +211,17 @@ class StackedAutoencoder(Coding):
         is_meta = layers[0].encoder_layers[0].weight.is_meta
         return layers if is_meta else [layer.to(self.device) for layer in layers]
 
-    def _drawn_layers(self, n_inputs: int) -> list[Autoencoder]:
+    def drawn_layers(self, n_inputs: int) -> list[Autoencoder]:
+        """Layers for rows of `n_inputs` columns, with their random initial weights."""
         layers = self.bare_layers(n_inputs)
         for number, layer in enumerate(layers, start=1):
             layer.draw(self.randomness.stream("layer", number, "weights"))
         return layers
 
-    def _training(self, number: int, layer: Autoencoder, callbacks: Sequence[Callback]) -> Training:
+    def training_of(self, number: int, layer: Autoencoder, callbacks: Sequence[Callback]) -> Training:
+        """The training of a layer by its number, from 1."""
         streams = Streams.of(self.randomness, "layer", number, device=self.device)
-        kind = type(layer.settings).__name__.lower()
-        name = f"layer {number}: {kind} {layer.n_inputs}-{layer.settings.n_units}"
+        name = f"layer {number}: {type(layer.settings).__name__.lower()} {layer.n_inputs}-{layer.settings.n_units}"
         return Training(layer, self.training[number - 1], streams, callbacks, name)
 
     def _make_room(self, cache: CodeCache, tables: Sequence[Rows]) -> str:

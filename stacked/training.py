@@ -16,12 +16,14 @@ from torch import Tensor
 from stacked.batches import Batches, Minibatch
 from stacked.books import Books
 from stacked.callbacks import Callback, EarlyStopping, History, Record
+from stacked.captured import Replayed, recorder_for
 from stacked.checkpoints import Checkpoints
 from stacked.errors import DivergedError, StackedWarning
 from stacked.evaluation import measure
 from stacked.examples import Examples
 from stacked.model import Model
 from stacked.optimizers import Optimizer
+from stacked.precision import tensor_cores
 from stacked.rows import BLOCK
 from stacked.streams import Streams
 from stacked.symptoms import likely_cause
@@ -64,13 +66,16 @@ class Training:
         Signs that the training, once finished, went wrong.
     epochs_passed : float
         What the model was last told, before the step under way.
+    rate_factor : float
+        Of the learning rate, in the current epoch.
     """
 
     optimizer: Optimizer
+    rate_factor: float
     books: Books
     _batches: Batches
     _held_out: Batches | None
-    _rate_factor: float
+    _replayed: Replayed | None
 
     def __init__(
         self,
@@ -89,6 +94,11 @@ class Training:
         self.symptoms: list[str] = []
         self._checkpoints: Checkpoints | None = None
         self._sample: Minibatch | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
 
     @property
     def mean_loss(self) -> float:
@@ -125,12 +135,16 @@ class Training:
         self._batches = self._batches_of(examples, self.config.batch_size or self.n_rows)
         self._held_out = None if validation is None else self._batches_of(validation, BLOCK)
         self._checkpoints, self.optimizer = checkpoints, self.config.optimizer.build(self.model.trainable())
+        self.model.compute_in(self.config.precision)
+        recorder = recorder_for(self.device, [self.streams.noise]) if self.optimizer.replayable else None
+        self._replayed = None if recorder is None else Replayed(self._descend, recorder)
         try:
             self._start()
             yield
             for callback in self.callbacks:
                 callback.on_end(self)
         finally:
+            self._replayed = None
             self.model.release()
         if self._sample is not None and len(self.history) > 0:
             with torch.no_grad():
@@ -145,14 +159,25 @@ class Training:
     def minibatches(self) -> Generator[Minibatch]:
         """Those of the epoch that are still to come; to be closed, as `contextlib.closing` does."""
         self.model.train()
-        self._rate_factor = self._rate_factor_of_epoch()
+        self.rate_factor = self._rate_factor_of_epoch()
         return self._batches.shuffled(self.streams.shuffle, skip=self.books.rows)
 
     def step(self, x: Tensor, labels: Tensor | None) -> Tensor:
         """One step on a minibatch; the objective before it."""
+        self.tell_time()
+        if self._replayed is None or self.epochs_passed < self.model.changes_until:
+            return self._descend(x, labels)
+        return self._replayed(self.rate_factor, x, labels)
+
+    def tell_time(self) -> None:
+        """Tell the model how far the training is, before a step."""
         self.advance(len(self.history) + self.books.rows / self.n_rows)
+
+    def _descend(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        """All of a step that the device does."""
         batch = self.model.prepare(x, labels, self.streams.noise)
-        value = self.optimizer.step(partial(self.model.accumulate_gradients, batch), self._rate_factor)
+        with tensor_cores(self.config.precision):
+            value = self.optimizer.step(partial(self.model.accumulate_gradients, batch), self.rate_factor)
         self.model.constrain()
         return value
 
@@ -177,7 +202,7 @@ class Training:
         record: Record = {
             "epoch": len(self.history) + 1,
             "loss": loss,
-            "learning_rate": self.config.optimizer.learning_rate * self._rate_factor,
+            "learning_rate": self.config.optimizer.learning_rate * self.rate_factor,
             "seconds": seconds,
             "rows_per_second": self.n_rows / seconds,
         }
@@ -226,8 +251,7 @@ class Training:
         return 1.0 if schedule is None else schedule.at(len(self.history), self.config.epochs)
 
     def _batches_of(self, examples: Examples, size: int) -> Batches:
-        weight = next(self.model.parameters())
-        return Batches(examples, size, weight.dtype, weight.device)
+        return Batches(examples, size, next(self.model.parameters()).dtype, self.device)
 
     def _check_numbers(self) -> None:
         self._check_loss()

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import torch
 
-from stacked.errors import check_count, mismatch
+from stacked.errors import check_choice, check_count, mismatch
 from stacked.model import Model
 from stacked.optimizers import LBFGS, SGD, Adam, OptimizerSettings
+from stacked.precision import PRECISIONS
 from stacked.schedules import CosineDecay, ExponentialDecay, Schedule
 from stacked.settings import hold_number
 
@@ -30,6 +31,10 @@ class TrainingConfig:
     patience : int or None
         Ends the training after so many epochs without a lower validation figure (loss of a layer, error rate of a
         classifier) and restores the best weights; None never does. Needs validation rows.
+    precision : {"float32", "tf32", "bf16"}
+        How steps multiply matrices: as the dtype has it; with operands rounded to 10 bits where tensor cores can do
+        that; or with operands rounded to bfloat16, 8 bits, and sums in float32. Weights, losses and updates keep the
+        dtype, and so does all that is computed of a trained model. The last two need float32 weights.
     """
 
     epochs: int = 10
@@ -38,6 +43,7 @@ class TrainingConfig:
     schedule: Schedule | None = None
     validation_fraction: float = 0.0
     patience: int | None = None
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         check_count("epochs", self.epochs, least=0)
@@ -52,18 +58,29 @@ class TrainingConfig:
         hold_number(self, "validation_fraction", 0, 0.9)
         if self.patience is not None:
             check_count("patience", self.patience)
+        check_choice("precision", self.precision, PRECISIONS)
 
 
 SETTINGS = (TrainingConfig, SGD, Adam, LBFGS, ExponentialDecay, CosineDecay)
 """Every class that stored settings of a training may name."""
 
 
-def check_plan(model: Model, config: TrainingConfig, n_rows: int, has_validation: bool, name: str) -> None:
-    """Raise when the model cannot be trained so on so many rows."""
+def check_config(config: object) -> None:
+    """Raise unless it says how a model is trained."""
     if not isinstance(config, TrainingConfig):
         remedy = "pass for instance TrainingConfig(epochs=5)"
         raise mismatch("training", expected="a TrainingConfig", received=repr(config), remedy=remedy)
-    rate, largest = config.optimizer.learning_rate, torch.finfo(next(model.parameters()).dtype).max
+
+
+def check_plan(model: Model, config: TrainingConfig, n_rows: int, has_validation: bool, name: str) -> None:
+    """Raise when the model cannot be trained so on so many rows."""
+    check_config(config)
+    dtype = next(model.parameters()).dtype
+    if config.precision != "float32" and dtype != torch.float32:
+        expected, received = f"'float32' for the float64 weights of {name}", repr(config.precision)
+        remedy = "leave it out, or set dtype='float32'"
+        raise mismatch("precision", expected=expected, received=received, remedy=remedy)
+    rate, largest = config.optimizer.learning_rate, torch.finfo(dtype).max
     if rate > largest:
         expected, remedy = f"a number that the weights of {name} can hold", "lower it"
         raise mismatch("learning_rate", expected=expected, received=f"{rate:g}", remedy=remedy)

@@ -86,8 +86,11 @@ class TrialFolder:
         return trial
 
     def scratch(self, arm: str, seed: int) -> Path:
-        """A folder for what an unfinished trial needs to go on; gone when it is finished, and kept when it failed."""
-        return self._runs / "unfinished" / self._path(arm, seed).stem
+        """A folder for what an unfinished trial needs to go on; gone when it is finished, and kept when it failed.
+
+        Its name is absolute, for a process that works elsewhere may be given it.
+        """
+        return self._runs.absolute() / "unfinished" / self._path(arm, seed).stem
 
     def _clear(self, trial: Trial) -> None:
         scratch = self.scratch(trial.arm, trial.seed)

@@ -17,8 +17,14 @@ SIDES = {
         *("import stacked", "import torch", "import torch, stacked", "from stacked import *"),
     },
     "large_rows": {"memory", ".npy map", "HDF5, contiguous", "HDF5, gzip chunks"},
+    "seeds": {"one by one", "two processes", "together"},
+    "precision": {"float32", "tf32", "bf16"},
 }
-SMALL = {"large_rows": ("--gigabytes", "0.03", "--in-memory", "5000")}
+SMALL = {
+    "large_rows": ("--gigabytes", "0.03", "--in-memory", "5000"),
+    "seeds": ("--seeds", "2", "--rows", "500"),
+    "precision": ("--rows", "500", "--units", "10"),
+}
 
 
 def run(name, folder, *flags):

@@ -19,7 +19,7 @@ from stacked import (
     StackedError,
     TrainingConfig,
 )
-from stacked.comparison import Arm, Recipe, Run, finished_runs, run_arm
+from stacked.comparison import Arm, Recipe, Run, finished_runs, run_arm, run_seeds
 from stacked.error_table import tabulate
 from stacked.trial import run_trial
 from stacked.trial_folder import TrialFolder
@@ -59,6 +59,50 @@ def test_the_same_runs_whatever_the_number_of_jobs(data, tmp_path):
     two = finished_runs(ARMS, recipe(), data, range(2), TrialFolder(tmp_path / "two", {}), jobs=2)
     alone = [Run(arm.name, seed, **run_alone(arm, recipe(), data, seed).figures) for arm in ARMS for seed in range(2)]
     assert outcomes(one) == outcomes(two) == outcomes(alone)
+
+
+def test_seeds_that_train_together_are_the_same_runs(data, tmp_path):
+    one = list(finished_runs(ARMS, recipe(), data, range(3), TrialFolder(tmp_path / "one", {}), jobs=1))
+    folder = TrialFolder(tmp_path / "two", {})
+    several = list(finished_runs(ARMS, recipe(), data, range(3), folder, jobs=1, together=2))
+    assert [(run.arm, run.seed) for run in several[:6]] == [(name, seed) for name in NAMES for seed in (0, 1)]
+    assert outcomes(one) == outcomes(several)
+    stored = TrialFolder(tmp_path / "one", {}).arrays("denoising", 0)
+    assert np.array_equal(stored["after"], folder.arrays("denoising", 0)["after"])
+
+
+def test_what_was_finished_together_is_not_computed_again(data, tmp_path, monkeypatch):
+    """A run that is killed after some of its seeds goes on with the others."""
+    finished = finished_runs(ARMS, recipe(), data, range(4), TrialFolder(tmp_path, {}), jobs=1, together=2)
+    first = [next(finished) for _ in range(2)]
+    finished.close()
+    computed = []
+
+    def noting(arms, recipe, data, name, seeds, turn):
+        computed.append((name, list(seeds)))
+        return run_seeds(arms, recipe, data, name, seeds, turn)
+
+    monkeypatch.setattr("stacked.comparison.run_seeds", noting)
+    again = list(finished_runs(ARMS, recipe(), data, range(4), TrialFolder(tmp_path, {}), jobs=1, together=2))
+    assert [run for run in again if run in first] == first
+    assert computed == [
+        (name, seeds) for seeds in ([0, 1], [2, 3]) for name in NAMES if (name, seeds[0]) != ("plain", 0)
+    ]
+
+
+def test_a_seed_that_fails_or_is_warned_of_does_so_for_itself(data, tmp_path):
+    """At this rate the loss of some seeds leaves the numbers in the last steps of the first layer."""
+    reckless = TrainingConfig(epochs=3, batch_size=20, optimizer=SGD(4.02, momentum=0.9))
+    arm = Arm("plain", (Plain(20, output="linear"), Plain(10)))
+    fatal = Recipe(recipe().classifier, reckless, recipe().finetuning)
+    folders = {n: TrialFolder(tmp_path / str(n), {}) for n in (1, 6)}
+    runs = [list(finished_runs([arm], fatal, data, range(6), folders[n], jobs=1, together=n)) for n in folders]
+    assert outcomes(runs[0]) == outcomes(runs[1])
+    assert 0 < sum(run.error_rate is None for run in runs[1]) < 6
+    for seed in range(6):
+        alone, together = (folders[n].load("plain", seed) for n in folders)
+        assert alone.failure.partition("; the last state")[0] == together.failure
+        assert alone.warnings == together.warnings
 
 
 def test_finished_runs_are_not_computed_again(data, tmp_path):

@@ -55,6 +55,15 @@ def test_running_again_computes_nothing_and_says_the_same(smoke):
     assert {path: path.stat().st_mtime_ns for path in (out / "runs").iterdir()} == before
 
 
+def test_seeds_that_train_together_have_the_same_figures(smoke, tmp_path):
+    together = run("--smoke", "--together", "2", "--jobs", "1", "--out", str(tmp_path / "out"), cwd=tmp_path)
+    assert together.returncode == 0, together.stderr
+    one, other = (json.loads((out / "results.json").read_text())["arms"] for out in (smoke[1], tmp_path / "out"))
+    assert {arm: figures["error_rate"] for arm, figures in one.items()} == {
+        arm: figures["error_rate"] for arm, figures in other.items()
+    }
+
+
 def test_other_settings_into_the_same_folder_are_refused_in_one_line(smoke):
     _, out = smoke
     refused = run("--smoke", "--epochs", "2", "--out", str(out), cwd=out.parent)

@@ -18,7 +18,6 @@ from stacked.autoencoders.dense import DenseAutoencoder, DenseSettings
 from stacked.errors import check_choice
 from stacked.gradients import Accumulation, CodePenalty
 from stacked.losses import jacobian_norm_squared
-from stacked.model import Batch
 from stacked.settings import hold_number
 
 SATURATED = 0.05
@@ -63,12 +62,12 @@ class ContractiveAutoencoder(DenseAutoencoder):
     def code_penalty_value(self, codes: Tensor) -> Tensor:
         return self.settings.weight * jacobian_norm_squared(self._slopes(codes), self.encoder.weight)
 
-    def accumulate_gradients(self, batch: Batch, how: Accumulation) -> Tensor:
-        value = super().accumulate_gradients(batch, how)
+    def charge_weights(self, value: Tensor, how: Accumulation) -> Tensor:
         weight = self.encoder.weight
         assert weight.grad is not None, "the optimiser makes room for the gradients"
+        objective = super().charge_weights(value, how)
         weight.grad.addcmul_(weight, self._pull[:, None], value=how.scale)
-        return value
+        return objective
 
     def jacobian(self, x: Tensor) -> Tensor:
         """The encoder's Jacobian at every row, shape `(n, n_units, n_inputs)`."""

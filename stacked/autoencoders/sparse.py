@@ -106,6 +106,10 @@ class SparseAutoencoder(DenseAutoencoder):
         settings = self.settings
         self.encoder.activation = activation_named(settings.penalty.code_activation(settings.activation, epochs))
 
+    @property
+    def changes_until(self) -> float:
+        return self.settings.penalty.annealing
+
     def release(self) -> None:
         super().release()
         self.encoder.activation = self.settings.codes  # codes keep the final k, whenever training ended

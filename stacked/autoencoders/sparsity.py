@@ -29,6 +29,8 @@ class Sparsity:
     """Of the running mean of the codes; 0 where none is kept."""
     initial_mean: float = 0.0
     """Where the running mean starts."""
+    annealing: float = 0.0
+    """Epochs over which the codes' activation changes."""
     competitive: bool = False
     """Whether units compete for places, so that the codes of those without one are 0 and get no gradient."""
 

@@ -122,6 +122,10 @@ class VariationalAutoencoder(Autoencoder):
         warmth = min(1.0, epochs / self.settings.warm_up) if self.settings.warm_up else 1.0
         self._kl_weight = warmth * self.settings.kl_weight
 
+    @property
+    def changes_until(self) -> float:
+        return self.settings.warm_up
+
     def prepare(self, x: Tensor, labels: Tensor | None, noise: Stream | None) -> Batch:
         like = x.new_empty(x.shape[0], self.settings.n_units)
         return Batch(x, x, () if noise is None else (noise.normal(like),))

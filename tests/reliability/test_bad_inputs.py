@@ -30,6 +30,7 @@ from stacked import (
     Variational,
 )
 from stacked.layer_text import layers_from  # noqa: F401 (for the table)
+from stacked.seeds import fit_classifiers, fit_stacks  # noqa: F401 (for the table)
 from stacked.tables import read_table
 
 ROOT = Path(__file__).parents[2]
