@@ -121,7 +121,7 @@ def finished_runs(  # noqa: PLR0913 - what is compared, then how it is spread
 
 
 def at_once(device: str) -> int:
-    """How many seeds of an arm train together: one on a CPU, where several processes serve better."""
+    """How many seeds of an arm train together: one on a CPU, where several processes use the cores."""
     return 1 if device_named(device).type == "cpu" else TOGETHER
 
 
