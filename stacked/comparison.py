@@ -121,7 +121,7 @@ def finished_runs(  # noqa: PLR0913 - what is compared, then how it is spread
 
 
 def at_once(device: str) -> int:
-    """How many seeds of an arm train together: one on a CPU, where several processes serve better."""
+    """How many seeds of an arm train together: one on a CPU, where several processes use the cores."""
     return 1 if device_named(device).type == "cpu" else TOGETHER
 
 
@@ -144,11 +144,10 @@ def run_seeds(
 ) -> list[Outcome]:
     """The same with several seeds, which train together and share the time equally."""
     began = time.perf_counter()
-    place = {"dtype": recipe.dtype, "device": recipe.device}
-    classifiers = [FeedforwardClassifier(recipe.classifier, seed=seed, **place) for seed in seeds]
+    classifiers = [_classifier(recipe, seed) for seed in seeds]
     failures: list[DivergedError | None] = [None] * len(seeds)
     if arms[name].layers:
-        stacks = [StackedAutoencoder(arms[name].layers, recipe.pretraining, seed=seed, **place) for seed in seeds]
+        stacks = [_stack(arms[name], recipe, seed) for seed in seeds]
         failures = fit_stacks(stacks, data.x_train, turn=turn)
         for classifier, stack, failure in zip(classifiers, stacks, failures, strict=True):
             if failure is None:
@@ -177,13 +176,19 @@ def _tested(classifier: FeedforwardClassifier, data: LabelledImages, before: Arr
 
 
 def _initialised(arm: Arm, recipe: Recipe, data: LabelledImages, seed: int, scratch: Path) -> FeedforwardClassifier:
-    classifier = FeedforwardClassifier(recipe.classifier, seed=seed, dtype=recipe.dtype, device=recipe.device)
+    classifier = _classifier(recipe, seed)
     if arm.layers:
-        stack = StackedAutoencoder(
-            arm.layers, recipe.pretraining, seed=seed, dtype=recipe.dtype, device=recipe.device
-        )
+        stack = _stack(arm, recipe, seed)
         classifier.transfer(stack.fit(data.x_train, progress=False, run=scratch / "layers"))
     return classifier
+
+
+def _classifier(recipe: Recipe, seed: int) -> FeedforwardClassifier:
+    return FeedforwardClassifier(recipe.classifier, seed=seed, dtype=recipe.dtype, device=recipe.device)
+
+
+def _stack(arm: Arm, recipe: Recipe, seed: int) -> StackedAutoencoder:
+    return StackedAutoencoder(arm.layers, recipe.pretraining, seed=seed, dtype=recipe.dtype, device=recipe.device)
 
 
 def _first_weights(classifier: FeedforwardClassifier) -> Array:

@@ -50,29 +50,44 @@ def fit_stacks(
         stacks, StackedAutoencoder, lambda stack: (stack.settings, stack.training, stack.dtype, stack.device)
     )
     tables = stacks[0].checked(x, validation, stacks[0].settings)
-    layers = [stack.drawn_layers(tables[0].shape[1]) for stack in stacks]
-    for number, (layer, config) in enumerate(zip(layers[0], stacks[0].training, strict=True), start=1):
-        check_plan(layer, config, len(tables[0]), validation is not None, f"layer {number}")
     origins = [fingerprint(rows) for rows in tables]
-    failures: list[DivergedError | None] = [None] * len(stacks)
-    histories: list[list[History]] = [[] for _ in stacks]
     with contextlib.ExitStack() as life:
-        ascents = [Ascent(tables, origins, life.enter_context(cache_for_run(stack.cache, None))) for stack in stacks]
-        for level in range(len(layers[0])):
-            going = [k for k, failure in enumerate(failures) if failure is None]
-            if not going:
-                break
-            trainings = [stacks[k].training_of(level + 1, layers[k][level], []) for k in going]
-            examples = [ascents[k].examples() for k in going]
-            ends = train_together(trainings, examples, turn=_among(going, turn))
-            for k, training, failure in zip(going, trainings, ends, strict=True):
-                failures[k] = failure
-                histories[k].append(training.history)
-                ascents[k].climb(layers[k][level])
-    for stack, own, records, failure in zip(stacks, layers, histories, failures, strict=True):
-        if failure is None:
-            stack.layers, stack.histories, stack.fine_tuning = own, records, History()
-    return failures
+        caches = [life.enter_context(cache_for_run(stack.cache, None)) for stack in stacks]
+        rising = [
+            _Rising(stack, Ascent(tables, origins, cache), tables[0].shape[1])
+            for stack, cache in zip(stacks, caches, strict=True)
+        ]
+        for number, (layer, config) in enumerate(zip(rising[0].layers, stacks[0].training, strict=True), start=1):
+            check_plan(layer, config, len(tables[0]), validation is not None, f"layer {number}")
+        for number in range(1, len(stacks[0].settings) + 1):
+            _train_level(number, rising, turn)
+    for each in rising:
+        if each.failure is None:
+            each.stack.layers, each.stack.histories, each.stack.fine_tuning = each.layers, each.histories, History()
+    return [each.failure for each in rising]
+
+
+class _Rising:
+    """A stack on its way up: layers that are drawn, and then trained one by one."""
+
+    def __init__(self, stack: StackedAutoencoder, ascent: Ascent, n_inputs: int) -> None:
+        self.stack, self.ascent = stack, ascent
+        self.layers = stack.drawn_layers(n_inputs)
+        self.histories: list[History] = []
+        self.failure: DivergedError | None = None
+
+
+def _train_level(number: int, rising: Sequence[_Rising], turn: Turn) -> None:
+    """Train layer `number` of every stack that has not failed."""
+    going = [k for k, each in enumerate(rising) if each.failure is None]
+    if not going:
+        return
+    trainings = [rising[k].stack.training_of(number, rising[k].layers[number - 1], []) for k in going]
+    failures = train_together(trainings, [rising[k].ascent.examples() for k in going], turn=_among(going, turn))
+    for k, training, failure in zip(going, trainings, failures, strict=True):
+        rising[k].failure = failure
+        rising[k].histories.append(training.history)
+        rising[k].ascent.climb(rising[k].layers[number - 1])
 
 
 def fit_classifiers(
