@@ -1,25 +1,33 @@
-"""What `import stacked` costs beside `import torch`, in fresh processes. Command: python benchmarks/startup.py"""
+"""What it costs to import the package, and to ask the command for help, in fresh processes.
+
+Command: python benchmarks/startup.py
+"""
 
 import subprocess
 import sys
 
 import typer
-from common import Json, Repetitions, report
+from common import Json, Repetitions, report, time_in_turn
 
-IMPORTS = {"torch": "import torch", "stacked": "import stacked", "torch, then stacked": "import torch, stacked"}
-TIMED = "import time; began = time.perf_counter(); {}; print(time.perf_counter() - began)"
+SIDES = {
+    "pass": ["-c", "pass"],
+    "import typer": ["-c", "import typer"],
+    "stacked --help": ["-m", "stacked", "--help"],
+    "import stacked": ["-c", "import stacked"],
+    "import torch": ["-c", "import torch"],
+    "import torch, stacked": ["-c", "import torch, stacked"],
+    "from stacked import *": ["-c", "from stacked import *"],
+}
 
 
 def main(repetitions: Repetitions = 9, json: Json = None) -> None:
-    """Time each import in turn; the first round is not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in IMPORTS}
-    for round_number in range(repetitions + 1):
-        for name, statement in IMPORTS.items():
-            command = [sys.executable, "-c", TIMED.format(statement)]
-            taken = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-            if round_number > 0:
-                seconds[name].append(taken)
-    report("Seconds to import, in a fresh process", seconds, "torch", json)
+    """Time each process from its start to its end."""
+
+    def ended(arguments: list[str]) -> None:
+        subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
+
+    sides = {name: lambda arguments=arguments: ended(arguments) for name, arguments in SIDES.items()}
+    report("Seconds of a process", time_in_turn(sides, repetitions), "import torch", json)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ import h5py
 from stacked.errors import StackedError, mismatch
 
 _MOST_HOPS = 32
+_MOST_NAMES = 8
+_NUMBERS = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM)  # h5py keeps True and False as an enumeration
 
 
 def find_dataset(file: h5py.File, path: str) -> h5py.Dataset:
@@ -26,6 +28,28 @@ def find_dataset(file: h5py.File, path: str) -> h5py.Dataset:
         remedy = "name a dataset, with the groups above it, such as 'group/dataset'"
         raise mismatch(_subject(file, path), expected="a dataset", received=received, remedy=remedy)
     return found
+
+
+def find_table(file: h5py.File) -> str:
+    """The path of the only table of numbers in the file, reached by no link to elsewhere.
+
+    Raises
+    ------
+    StackedError
+        When there is none, or more than one.
+    """
+    paths: list[str] = []
+
+    def note(path: str, thing: object) -> bool | None:
+        if isinstance(thing, h5py.Dataset) and thing.id.rank == 2 and thing.id.get_type().get_class() in _NUMBERS:
+            paths.append(path)
+        return True if len(paths) > _MOST_NAMES else None  # None goes on
+
+    file.visititems(note)
+    if len(paths) != 1:
+        received, remedy = _listed(paths), "name a dataset, with the groups above it"
+        raise mismatch(file.filename, expected="one table of numbers", received=received, remedy=remedy)
+    return paths[0]
 
 
 def _follow(file: h5py.File, path: str) -> object:
@@ -65,10 +89,14 @@ def _steps(path: bytes) -> list[bytes]:
     return [step for step in path.split(b"/") if step not in (b"", b".")]
 
 
-def _names(group: h5py.Group, most: int = 8) -> str:
+def _names(group: h5py.Group) -> str:
     """The first names in a group."""
-    names = [repr(name) for name in islice(group, most + 1)]
-    return ", ".join(names[:most] + ["..."] * (len(names) > most)) or "nothing"
+    return _listed(list(islice(group, _MOST_NAMES + 1)))
+
+
+def _listed(names: list[str]) -> str:
+    shown = [repr(name) for name in names[:_MOST_NAMES]]
+    return ", ".join(shown + ["..."] * (len(names) > _MOST_NAMES)) or "nothing"
 
 
 def _subject(file: h5py.File, path: str) -> str:

@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from stacked import hdf5
 from stacked.errors import StackedError, check_flag, mismatch
-from stacked.hdf5_links import find_dataset
+from stacked.hdf5_links import find_dataset, find_table
 from stacked.hdf5_rows import DatasetRows, Trusted
 from stacked.paths import PathLike, named_path, open_plain
 from stacked.rows import as_rows
 
 
-def load_hdf5(path: PathLike, dataset: str, *, trusted: bool = False) -> NDArray[Any] | DatasetRows:
+def load_hdf5(path: PathLike, dataset: str | None = None, *, trusted: bool = False) -> NDArray[Any] | DatasetRows:
     """The rows of a dataset in an HDF5 file, to be passed wherever rows are.
 
     A contiguous dataset comes as a copy-on-write memory map. Any other comes as rows that keep the file open and are
@@ -23,8 +23,9 @@ def load_hdf5(path: PathLike, dataset: str, *, trusted: bool = False) -> NDArray
     ----------
     path : path
         The file.
-    dataset : str
-        The dataset's name, with the groups above it, such as "images/train".
+    dataset : str, optional
+        The dataset's name, with the groups above it, such as "images/train"; may be left out where the file has but
+        one table of numbers.
     trusted : bool
         Whether to follow links to other files, read values that lie in other files, and believe any size. Leave it
         out for a file from others: it could make this program read any file, or take any amount of memory.
@@ -42,7 +43,7 @@ def load_hdf5(path: PathLike, dataset: str, *, trusted: bool = False) -> NDArray
     """
     check_flag("trusted", trusted)
     where = named_path(path, "path")
-    if not isinstance(dataset, str) or "\0" in dataset:
+    if dataset is not None and (not isinstance(dataset, str) or "\0" in dataset):
         remedy = "name one in the file, such as 'images/train'"
         raise mismatch("dataset", expected="the name of a dataset", received=repr(dataset), remedy=remedy)
     try:
@@ -52,5 +53,6 @@ def load_hdf5(path: PathLike, dataset: str, *, trusted: bool = False) -> NDArray
         raise StackedError(f"{where}: {reason}; check the name of the file") from error
     with hdf5.reading(str(where), "check that it is a whole HDF5 file that no other program writes to"):
         file = h5py.File(where, "r")
+        dataset = find_table(file) if dataset is None else dataset
         found = file[dataset] if trusted else find_dataset(file, dataset)
     return as_rows(Trusted(found) if trusted else found, f"{where}, dataset {dataset!r}")  # type: ignore[return-value]

@@ -43,6 +43,11 @@ def write_model(folder: Path, description: dict[str, Any], tensors: Mapping[str,
         remove_abandoned(folder)
 
 
+def holds_model(folder: Path) -> bool:
+    """Whether a model was saved in a folder, sound or not."""
+    return (folder / "model.json").exists()
+
+
 def read_model(folder: Path, kind: str, fields: Collection[str]) -> dict[str, Any]:
     """The description of a model of this kind, which has exactly these fields besides those every model has."""
     path = folder / "model.json"

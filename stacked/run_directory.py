@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import importlib.metadata
 import json
+import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -70,6 +71,19 @@ class RunDirectory:
                 remove_abandoned(self.folder / CODES)
                 self._claim(json.loads(json.dumps(description)), owner)
             yield ResumableTrainings(self.folder, owner, self.seconds)
+
+    def remove(self) -> None:
+        """Remove the run, whose outcome is kept elsewhere, unless another process is at work on it by now.
+
+        What the run is goes last, so that a removal that is cut short leaves a run that can be taken up again.
+        """
+        with contextlib.suppress(OSError), locked(self.folder / "run", wait=False):
+            shutil.rmtree(self.folder / CODES, ignore_errors=True)
+            for state in self.folder.glob("*.safetensors"):
+                state.unlink()
+            (self.folder / "run.json").unlink()
+        with contextlib.suppress(OSError):  # other things in the folder stay, and it with them
+            self.folder.rmdir()
 
     def _claim(self, description: Description, owner: str) -> None:
         """Raise unless the folder is free, or holds the run that is described."""

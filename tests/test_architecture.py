@@ -1,11 +1,16 @@
 """The shape of the code: imports point one way, files and functions stay small, start-up stays light."""
 
 import ast
+import importlib
+import pickle
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+
+import stacked
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "stacked"
@@ -14,26 +19,29 @@ ORDER = [
     *("activations", "losses", "outputs", "devices", "randomness", "corruption"),
     *("dense", "gradients", "symptoms", "model"),
     *("hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "rows", "hdf5_tables"),
-    *("idx", "datasets", "examples", "orders", "ahead", "readers", "batches"),
+    *("idx", "datasets", "npy", "tables", "examples", "orders", "ahead", "readers", "batches"),
     *("schedules", "optimizers", "training_config", "books", "checkpoints", "callbacks", "progress"),
     *("streams", "evaluation", "training_state", "training", "trainings", "run_directory"),
     *("autoencoders.base", "autoencoders.dense", "autoencoders.plain", "autoencoders.denoising"),
     *("autoencoders.contractive", "autoencoders.sparsity", "autoencoders.revival", "autoencoders.sparse"),
-    *("autoencoders.variational", "autoencoders"),
+    *("autoencoders.variational", "autoencoders", "layer_text"),
     *("cache_entry", "cache", "temporary_cache", "codes", "stack_checks", "unrolled", "stack"),
     *("network", "classifier_settings", "classifier", "descriptions", "model_files", "checkpoint"),
     *("joined_rows", "neighbours", "index_files", "retrieval"),
     *("trial", "trial_folder", "campaign", "comparison", "statistics", "error_table", "measures"),
     *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter", "plots"),
-    *("cli.guard", "cli.sizes", "cli.cache", "cli", "__main__"),
+    *("cli.guard", "cli.sizes", "cli.cache", "cli.pretrain", "cli", "__main__"),
 ]
 ONLY_IN = {
     "h5py": {"hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "hdf5_tables"},
     "matplotlib": {"plots.page", "plots.distributions"},
     "rich": {"progress"},
     "joblib": {"campaign"},
-    "typer": {"cli.guard", "cli.cache"},
+    "typer": {"cli.guard", "cli.cache", "cli.pretrain", "cli"},
+    "lazy_loader": {""},
 }
+LIBRARIES = ["torch", "numpy", "h5py", "safetensors"]
+HEAVY = ["matplotlib", "sklearn", "scipy", "joblib", "rich", "typer", "pandas", "torch._dynamo", "torch._inductor"]
 FILES = sorted(
     path for folder in (PACKAGE, ROOT / "experiments", ROOT / "benchmarks") for path in folder.rglob("*.py")
 )
@@ -96,28 +104,78 @@ def test_files_and_functions_are_small(path):
             assert node.end_lineno - body[0].lineno < 40, f"{node.name} is too long"
 
 
-def test_importing_the_package_loads_nothing_heavy():
-    heavy = [
-        "matplotlib",
-        "sklearn",
-        "scipy",
-        "joblib",
-        "rich",
-        "typer",
-        "pandas",
-        "torch._dynamo",
-        "torch._inductor",
-    ]
-    code = f"import sys, stacked; print([name for name in {heavy} if name in sys.modules])"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    torch_alone = code.replace("sys, stacked", "sys, torch")
-    allowed = subprocess.run([sys.executable, "-c", torch_alone], capture_output=True, text=True, check=True).stdout
-    assert loaded == allowed
+def loaded(statement, names):
+    """Which of these modules a statement leaves loaded in a fresh process."""
+    code = f"{statement}\nimport sys; print([name for name in {names} if name in sys.modules], file=sys.stderr)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr
+    return ast.literal_eval(told)
+
+
+def stub_imports():
+    """Every import of `__init__.pyi`: the module and the name."""
+    for node in ast.parse((PACKAGE / "__init__.pyi").read_text()).body:
+        if isinstance(node, ast.ImportFrom):
+            (alias,) = node.names
+            assert alias.asname == alias.name, "a type checker takes other imports of a stub for its own affair"
+            yield node.module, alias.name
+
+
+def test_importing_the_package_loads_no_library():
+    assert loaded("import stacked", [*LIBRARIES, *HEAVY]) == []
+
+
+def test_using_the_package_loads_nothing_heavy_besides_torch():
+    assert loaded("from stacked import *", LIBRARIES) == LIBRARIES
+    assert loaded("from stacked import *", HEAVY) == loaded("import torch", HEAVY)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["cache", "--help"], ["cache", "prune", "--help"], ["--version"]])
+def test_help_loads_no_library(arguments):
+    command = f"""
+import sys
+from stacked.cli import main
+sys.argv = ["stacked", *{arguments}]
+try:
+    main()
+except SystemExit as end:
+    assert end.code == 0
+"""
+    assert loaded(command, LIBRARIES) == []
+
+
+def test_public_names_are_those_of_the_modules_and_listed():
+    for module, name in stub_imports():
+        assert getattr(stacked, name) is getattr(importlib.import_module(f"stacked.{module}"), name)
+    assert sorted(name for _, name in stub_imports()) == stacked.__all__ == dir(stacked)
+
+
+def test_a_star_import_gives_every_public_name():
+    names = {}
+    exec("from stacked import *", names)
+    assert set(names) - {"__builtins__"} == set(stacked.__all__)
+
+
+def test_unknown_names_are_no_attributes():
+    with pytest.raises(AttributeError, match="No stacked attribute Denosing"):
+        stacked.Denosing  # noqa: B018
+    with pytest.raises(ImportError, match="cannot import name 'Denosing' from 'stacked'"):
+        exec("from stacked import Denosing")
+
+
+def test_settings_found_by_their_public_names_can_be_pickled():
+    settings = stacked.Denoising(5, corruption=stacked.Masking(0.3))
+    assert pickle.loads(pickle.dumps(settings)) == settings
+
+
+def test_everything_that_is_no_python_is_packed_too():
+    """Without the stub, an installed package would have no names."""
+    packed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["stacked"]
+    for path in PACKAGE.rglob("*"):
+        if path.is_file() and path.suffix not in (".py", ".pyc", ".md"):
+            assert any(path.match(pattern) for pattern in packed), path
 
 
 def test_every_public_name_is_documented_and_in_order():
-    import stacked  # noqa: PLC0415
-
     assert [name for name in stacked.__all__ if not getattr(stacked, name).__doc__] == []
     assert len(set(stacked.__all__)) == len(stacked.__all__)
 

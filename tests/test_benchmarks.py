@@ -12,7 +12,10 @@ SIDES = {
     "step": {"matrix products", "stacked", "autograd, DataLoader", "NumPy by hand", "NumPy by hand, in place"},
     "cache": {"memory", "cache", "HDF5, contiguous", "HDF5, gzip chunks"},
     "classic": {"stacked", "autograd"},
-    "startup": {"torch", "stacked", "torch, then stacked"},
+    "startup": {
+        *("pass", "import typer", "stacked --help"),
+        *("import stacked", "import torch", "import torch, stacked", "from stacked import *"),
+    },
 }
 
 

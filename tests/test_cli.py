@@ -1,5 +1,6 @@
 """The command `stacked`: what it prints, how it ends, and that its flags say what they take."""
 
+import importlib.metadata
 import os
 import signal
 import subprocess
@@ -218,6 +219,10 @@ def test_an_error_is_one_line_and_with_debug_a_traceback(tmp_path):
     assert long.returncode == 2
     assert "Traceback" in long.stderr
     assert long.stderr.endswith(short.stderr)
+
+
+def test_the_version_is_that_of_the_package():
+    assert run("--version").output == f"stacked {importlib.metadata.version('stacked')}\n"
 
 
 @pytest.mark.parametrize("verb", [[], ["cache"], ["cache", "list"], ["cache", "verify"], ["cache", "prune"]])

@@ -1,6 +1,7 @@
 """Every Python block of the documents runs, in a folder of its own, on the real data."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -42,3 +43,23 @@ def test_links_lead_somewhere(document):
 def test_named_files_exist(document):
     for name in re.findall(r"`((?:stacked|experiments|benchmarks|tests|data)/[\w./]+\.\w+)`", document.read_text()):
         assert (ROOT / name).exists(), name
+
+
+def commands_of(document):
+    """Every `stacked pretrain` that a document shows, with what it prints."""
+    shown = re.findall(r"^\$ \.venv/bin/stacked (pretrain .*)\n((?:[^$`].*\n)+)", document.read_text(), re.MULTILINE)
+    return [(shlex.split(command), printed) for command, printed in shown]
+
+
+def without_digits(text):
+    return re.sub(r"[\d.]+", "0", text)
+
+
+def test_the_command_prints_what_the_readme_shows_but_for_digits(tmp_path):
+    """Losses may differ in their last digits from one processor to another."""
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    ((arguments, printed),) = commands_of(ROOT / "README.md")
+    command = [sys.executable, "-m", "stacked", *arguments]
+    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert without_digits(finished.stdout) == without_digits(printed)

@@ -1,15 +1,17 @@
 """`stacked cache`: look at a folder of codes, check it, make it smaller."""
 
 import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stacked.cache import CodeCache, Kept
 from stacked.cli.guard import guarded, new_app
 from stacked.cli.sizes import parse_size, shown_size
 from stacked.errors import mismatch
 from stacked.paths import named_path
+
+if TYPE_CHECKING:
+    from stacked.cache import CodeCache, Kept
 
 Folder = Annotated[
     str, typer.Argument(help="The folder that was named as cache.", metavar="FOLDER", show_default=False)
@@ -60,7 +62,9 @@ def prune(folder: Folder, max_size: MaxSize) -> None:
     typer.echo(f"removed {_count(len(removed))}; {_total(cache.entries())}")
 
 
-def _cache_in(name: str) -> CodeCache:
+def _cache_in(name: str) -> "CodeCache":
+    from stacked.cache import CodeCache  # noqa: PLC0415 - slow to import
+
     folder = named_path(name, "FOLDER")
     if not folder.is_dir():
         received = "a file" if folder.exists() else "nothing"
@@ -68,7 +72,7 @@ def _cache_in(name: str) -> CodeCache:
     return CodeCache(folder)
 
 
-def _line(entry: Kept) -> str:
+def _line(entry: "Kept") -> str:
     used = datetime.datetime.fromtimestamp(entry.last_used).strftime("%Y-%m-%d %H:%M:%S")
     start, end = f"{entry.path.stem[:16]:16}", f"{shown_size(entry.n_bytes):>12}  {used}"
     if entry.codes is None:
@@ -77,7 +81,7 @@ def _line(entry: Kept) -> str:
     return f"{start}  {n_rows:>10,}  {n_units:>6}  {dtype.name:8}  {end}"
 
 
-def _total(entries: list[Kept]) -> str:
+def _total(entries: list["Kept"]) -> str:
     return f"{_count(len(entries))}, {shown_size(sum(entry.n_bytes for entry in entries))}"
 
 

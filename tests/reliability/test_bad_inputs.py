@@ -5,6 +5,7 @@ its message. `folder` is an empty folder of the case, and ... stands for an addr
 """
 
 import gzip  # noqa: F401 (for the table)
+import inspect
 import json
 import os
 import re
@@ -18,6 +19,7 @@ import pytest
 import torch
 
 import stacked
+import stacked.cli
 from stacked import (
     FeedforwardClassifier,
     Plain,
@@ -27,6 +29,8 @@ from stacked import (
     TrainingConfig,
     Variational,
 )
+from stacked.layer_text import layers_from  # noqa: F401 (for the table)
+from stacked.tables import read_table
 
 ROOT = Path(__file__).parents[2]
 TABLE = Path(__file__).with_name("bad_inputs.txt")
@@ -115,6 +119,30 @@ def saved(folder, **changes):
     path = stacked.save(fitted(), folder) / "model.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     return folder
+
+
+def two_tables(folder):
+    """An HDF5 file with two tables."""
+    with h5py.File(hdf5(folder), "a") as file:
+        file["test"] = X
+    return folder / "rows.h5"
+
+
+def numpy_file(folder, x, name="rows.npy"):
+    """A file of numpy.save."""
+    np.save(folder / name, x)
+    return folder / name
+
+
+def table(path):
+    """The rows of a file that is named as for a command."""
+    return read_table(str(path))
+
+
+def pretrain(folder, layers="plain:4", **options):
+    """The verb of the command."""
+    files = {"rows": str(numpy_file(folder, X, "x.npy")), "out": str(folder / "out")}
+    inspect.unwrap(stacked.cli.pretrain)(**{**files, "layers": layers, "epochs": 1, "batch_size": 10, **options})
 
 
 def images(folder, **changes):
