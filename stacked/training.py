@@ -18,11 +18,12 @@ from stacked.books import Books
 from stacked.callbacks import Callback, EarlyStopping, History, Record
 from stacked.checkpoints import Checkpoints
 from stacked.errors import DivergedError, StackedWarning
-from stacked.evaluation import measure
+from stacked.evaluation import Evaluation
 from stacked.examples import Examples
 from stacked.model import Model
-from stacked.optimizers import Optimizer
-from stacked.rows import BLOCK
+from stacked.optimizers import Accumulate, Optimizer
+from stacked.ranks import ALONE, Ranks
+from stacked.sharing import SharedObjective
 from stacked.streams import Streams
 from stacked.symptoms import likely_cause
 from stacked.training_config import TrainingConfig, check_plan
@@ -47,6 +48,8 @@ class Training:
         Told about every step and epoch.
     name : str
         What is trained, for messages.
+    ranks : Ranks
+        Who trains it together; all are told the same.
 
     Attributes
     ----------
@@ -69,7 +72,8 @@ class Training:
     optimizer: Optimizer
     books: Books
     _batches: Batches
-    _held_out: Batches | None
+    _held_out: Evaluation | None
+    _shared: SharedObjective | None
     _rate_factor: float
 
     def __init__(
@@ -79,7 +83,9 @@ class Training:
         streams: Streams,
         callbacks: Sequence[Callback] = (),
         name: str = "model",
+        ranks: Ranks = ALONE,
     ) -> None:
+        self.ranks = ranks
         self.model, self.config, self.streams, self.name = model, config, streams, name
         self.history = History()
         self.n_rows, self.stopping, self.epochs_passed = 0, False, 0.0
@@ -122,8 +128,11 @@ class Training:
         if validation is None and self.config.validation_fraction > 0:
             examples, validation = examples.split(self.config.validation_fraction, self.streams.validation)
         self.n_rows = len(examples.numbers)
-        self._batches = self._batches_of(examples, self.config.batch_size or self.n_rows)
-        self._held_out = None if validation is None else self._batches_of(validation, BLOCK)
+        weight = next(self.model.parameters())
+        size = self.config.batch_size or self.n_rows
+        self._batches = Batches(examples, size, weight.dtype, weight.device, self.ranks.share)
+        self._held_out = None if validation is None else Evaluation(self.model, validation, self.ranks)
+        self._shared = None if self.ranks.size == 1 else SharedObjective(self.model, self.ranks)
         self._checkpoints, self.optimizer = checkpoints, self.config.optimizer.build(self.model.trainable())
         try:
             self._start()
@@ -131,6 +140,8 @@ class Training:
             for callback in self.callbacks:
                 callback.on_end(self)
         finally:
+            if self._shared is not None:
+                self._shared.release()
             self.model.release()
         if self._sample is not None and len(self.history) > 0:
             with torch.no_grad():
@@ -151,20 +162,27 @@ class Training:
     def step(self, x: Tensor, labels: Tensor | None) -> Tensor:
         """One step on a minibatch; the objective before it."""
         self.advance(len(self.history) + self.books.rows / self.n_rows)
-        batch = self.model.prepare(x, labels, self.streams.noise)
-        value = self.optimizer.step(partial(self.model.accumulate_gradients, batch), self._rate_factor)
+        value = self.optimizer.step(self._objective_on(x, labels), self._rate_factor)
         self.model.constrain()
         return value
+
+    def _objective_on(self, x: Tensor, labels: Tensor | None) -> Accumulate:
+        if self._shared is not None:
+            return self._shared.on(x, labels, self.streams.noise, self._rows_of_step())
+        return partial(self.model.accumulate_gradients, self.model.prepare(x, labels, self.streams.noise))
+
+    def _rows_of_step(self) -> int:
+        return min(self._batches.size, self.n_rows - self.books.rows)
 
     def enter(self, value: Tensor) -> None:
         """Note a step in the books, tell the callbacks, and leave a checkpoint when it is time."""
         books = self.books
-        n_rows = min(self._batches.size, self.n_rows - books.rows)
+        n_rows = self._rows_of_step()
         books.enter(value, n_rows)
         for callback in self.callbacks:
             callback.on_step(self, n_rows)
         if books.steps % STEPS_BETWEEN_CHECKS == 0:
-            self._check_loss()
+            _raise_if(self._broken_loss())
         if books.rows < self.n_rows:  # the end of an epoch has figures to measure first
             self._keep()
 
@@ -173,7 +191,8 @@ class Training:
         loss = self.books.mean_loss  # before the clock is read, for it waits until the device has finished the steps
         seconds = self.books.seconds
         self.model.eval()
-        self._check_numbers()
+        _raise_if(self._broken_numbers())
+        self.ranks.equal_(self.model.state_dict().values())
         record: Record = {
             "epoch": len(self.history) + 1,
             "loss": loss,
@@ -182,7 +201,7 @@ class Training:
             "rows_per_second": self.n_rows / seconds,
         }
         if self._held_out is not None:
-            record.update(measure(self.model, self._held_out))
+            record.update(self._held_out.figures())
         self._tell(record)
         self._open_books()
         self._keep()
@@ -194,9 +213,11 @@ class Training:
         for callback in self.callbacks:
             callback.on_start(self)
         state = None if self._checkpoints is None else self._checkpoints.newest()
+        self.ranks.check_same("checkpoint", None if state is None else state.get("number"))
         if state is not None:  # after `on_start`, all of whose effects are part of it
             restore_training(self, state)
             restore_callbacks(self.callbacks, state)
+        self.ranks.equal_(self.model.state_dict().values())
 
     def _tell(self, record: Record) -> None:
         sample = None if self._sample is None else self._sample[0]
@@ -204,6 +225,7 @@ class Training:
             record.update({name: float(figure) for name, figure in self.model.inspect(sample).items()})
         for callback in self.callbacks:
             callback.on_epoch(self, record)
+        self.stopping = any(self.ranks.gather(self.stopping))
         if sample is not None and len(self.history) < self.config.epochs and not self.stopping:
             self.model.revive(sample, self.streams.noise)
 
@@ -216,28 +238,24 @@ class Training:
         self.books = Books(self.streams.shuffle.state())
 
     def _keep(self) -> None:
-        """Leave a checkpoint when it is time, but none that leads nowhere."""
-        if self._checkpoints is not None and self._checkpoints.due():
-            self._check_numbers()
+        """Leave a checkpoint when it is time, but none that leads nowhere: the next check ends such a training."""
+        if self._checkpoints is not None and self._checkpoints.due() and self._broken_numbers() is None:
             self._checkpoints.write(training_state(self))
 
     def _rate_factor_of_epoch(self) -> float:
         schedule = self.config.schedule
         return 1.0 if schedule is None else schedule.at(len(self.history), self.config.epochs)
 
-    def _batches_of(self, examples: Examples, size: int) -> Batches:
-        weight = next(self.model.parameters())
-        return Batches(examples, size, weight.dtype, weight.device)
-
-    def _check_numbers(self) -> None:
-        self._check_loss()
-        if not all(bool(weight.isfinite().all()) for weight in self.model.parameters()):
-            raise self._diverged("weights became infinite", self.books.steps)
-
-    def _check_loss(self) -> None:
+    def _broken_loss(self) -> DivergedError | None:
+        """What to say of a loss that is no longer finite."""
         step = self.books.broken_step
-        if step is not None:
-            raise self._diverged(f"loss became {self.books.mean_loss}", step)
+        return None if step is None else self._diverged(f"loss became {self.books.mean_loss}", step)
+
+    def _broken_numbers(self) -> DivergedError | None:
+        """The same of the loss or the weights."""
+        if all(bool(weight.isfinite().all()) for weight in self.model.parameters()):
+            return self._broken_loss()
+        return self._broken_loss() or self._diverged("weights became infinite", self.books.steps)
 
     def _diverged(self, what: str, step: int) -> DivergedError:
         rate = self.config.optimizer.learning_rate * self._rate_factor_of_epoch()
@@ -247,8 +265,13 @@ class Training:
 
     def warn(self) -> None:
         """Tell of the signs that the training, which is finished, went wrong."""
-        for sign in self.symptoms:
+        for sign in self.symptoms if self.ranks.leads else ():
             warnings.warn(f"{self.name}: after training, {sign}", StackedWarning, stacklevel=4)
+
+
+def _raise_if(error: DivergedError | None) -> None:
+    if error is not None:
+        raise error
 
 
 @contextlib.contextmanager
