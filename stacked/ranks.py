@@ -83,6 +83,12 @@ class Ranks:
             for said, length in zip(self._all(padded), lengths, strict=True)
         ]
 
+    def check_device(self, device: torch.device) -> None:
+        """Raise unless several ranks can compute there."""
+        if self.size > 1 and device.type not in ("cpu", "cuda"):
+            expected, remedy = "cpu or cuda for several processes", "choose one of these, or start one process"
+            raise mismatch("device", expected=expected, received=repr(device.type), remedy=remedy)
+
     def wait(self) -> None:
         """Wait until all ranks have come so far."""
         self.gather(None)
@@ -161,7 +167,7 @@ def joined_ranks(device: str = "cpu") -> Iterator[Ranks]:
     Raises
     ------
     StackedError
-        When the device is another, or the others cannot be reached.
+        When there are fewer GPUs than ranks, or the others cannot be reached.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or "RANK" not in os.environ:
         yield ALONE
@@ -174,17 +180,26 @@ def joined_ranks(device: str = "cpu") -> Iterator[Ranks]:
 
 
 def _join(device: str) -> None:
-    kind = device.partition(":")[0]
-    if kind not in ("cpu", "cuda"):
-        remedy = "choose one of these, or start one process"
-        raise mismatch("device", expected="cpu or cuda for several processes", received=repr(device), remedy=remedy)
-    if kind == "cuda":
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    on_gpu = device.startswith("cuda") and torch.cuda.is_available()
+    if on_gpu:
+        _take_gpu(int(os.environ["LOCAL_RANK"]), torch.cuda.device_count())
+    backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
     try:
-        _dist().init_process_group("cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo", timeout=TIMEOUT)
+        store, rank, size = next(_dist().rendezvous("env://", timeout=TIMEOUT))
+        # torchrun keeps the store when it starts the ranks of a machine again, with the addresses of those before.
+        if os.environ.get("LOCAL_WORLD_SIZE") == os.environ["WORLD_SIZE"]:
+            store = _dist().PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT')}", store)
+        _dist().init_process_group(backend, store=store, rank=rank, world_size=size, timeout=TIMEOUT)
     except (RuntimeError, ValueError) as error:
         remedy = "start them by torchrun, all on machines that reach each other"
         raise StackedError(f"the other processes of the training cannot be reached ({error}); {remedy}") from error
+
+
+def _take_gpu(number: int, there_are: int) -> None:
+    if number >= there_are:
+        expected, received = f"at most {there_are} processes on this machine, one a GPU", f"number {number + 1}"
+        raise mismatch("device", expected=expected, received=received, remedy="start fewer, or pass device='cpu'")
+    torch.cuda.set_device(number)
 
 
 def _dist() -> Any:

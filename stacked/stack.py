@@ -121,6 +121,7 @@ class StackedAutoencoder:
         with ranks.one_warning():
             with ranks.agreeing():
                 check_callbacks(callbacks)
+                ranks.check_device(self.device)
                 tables = checked_tables(x, validation, self.settings, self.dtype)
                 layers = self._planned_layers(tables)
             histories, is_kept = [], self.cache is not None or run is not None

@@ -11,6 +11,8 @@ from stacked.errors import DivergedError, StackedError
 if TYPE_CHECKING:
     from stacked.ranks import Ranks
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 class _Ended(BaseException):
     """The process was told to end, as torchrun tells all ranks when one has failed."""
@@ -30,22 +32,22 @@ def one_voice(ranks: "Ranks") -> Iterator[None]:
     if ranks.size == 1:
         yield
         return
-    before = signal.signal(signal.SIGTERM, _end)
+    before = [signal.signal(signal.SIGINT, _interrupt), signal.signal(signal.SIGTERM, _end)]
     try:
         yield
     except BaseException as error:
-        for number in (signal.SIGTERM, signal.SIGINT):  # which torchrun sends to all when the first has ended
-            signal.signal(number, signal.SIG_IGN)
+        _heed_no_more()
         raise _told(error, ranks.rank) from error
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in zip(_SIGNALS, before, strict=True):
+        signal.signal(number, handler)
 
 
 def _told(error: BaseException, rank: int) -> BaseException:
     from stacked.ranks import LostError, RefusedElsewhereError  # noqa: PLC0415 - slow to import
 
     if isinstance(error, _Ended):
-        goes_on = "the same command goes on from the last checkpoint"
-        return StackedError(f"rank {rank}: ended from outside, maybe for another process of the training; {goes_on}")
+        why, remedy = "told to end, as when another process of the training was lost", "the same command goes on"
+        return StackedError(f"rank {rank}: {why}; {remedy} from the last checkpoint")
     if isinstance(error, RefusedElsewhereError) or (rank > 0 and isinstance(error, DivergedError)):
         return SystemExit(2)
     if rank > 0 and isinstance(error, KeyboardInterrupt):
@@ -55,5 +57,17 @@ def _told(error: BaseException, rank: int) -> BaseException:
     return error
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    _heed_no_more()
+    raise KeyboardInterrupt
+
+
 def _end(number: int, frame: FrameType | None) -> None:
+    _heed_no_more()
     raise _Ended
+
+
+def _heed_no_more() -> None:
+    """Ignore the signals to come: torchrun passes Ctrl-C on to all, who have had it, and ends all when one fails."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
