@@ -11,6 +11,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SIDES = {
     "step": {"matrix products", "stacked", "autograd, DataLoader", "NumPy by hand", "NumPy by hand, in place"},
     "cache": {"memory", "cache", "HDF5, contiguous", "HDF5, gzip chunks"},
+    "ranks": {"1 process", "2 processes", "1 process, 2 threads"},
     "classic": {"stacked", "autograd"},
     "startup": {
         *("pass", "import typer", "stacked --help"),

@@ -40,14 +40,12 @@ def launched(*command, n=2, restarts=0):
 
 @contextlib.contextmanager
 def started(command):
-    with subprocess.Popen(
-        **command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    ) as process:
+    with subprocess.Popen(**command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
             yield process
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            if process.poll() is None:
+                process.terminate()  # it ends the ranks, which are in sessions of their own
 
 
 def finished(command):
@@ -214,12 +212,12 @@ def undisturbed(tmp_path_factory):
 
 
 def end_one(process, folder, rank, which):
-    """Send a signal to a rank once the first layer is trained; to the launcher and all ranks, as Ctrl-C, for None."""
+    """Send a signal to a rank once the first layer is trained; for None to torchrun, which passes it on to all."""
     while not (folder / "layer-1.safetensors").exists():
         assert process.poll() is None
         time.sleep(0.01)
     if rank is None:
-        os.killpg(process.pid, which)
+        process.send_signal(which)
         return
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     (found,) = [pid for pid in children if f"\0RANK={rank}\0" in Path(f"/proc/{pid}/environ").read_text()]

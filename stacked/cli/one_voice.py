@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import time
 from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from stacked.errors import DivergedError, StackedError
 if TYPE_CHECKING:
     from stacked.ranks import Ranks
 
+SECONDS_FOR_SIGNALS = 1.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -34,12 +36,25 @@ def one_voice(ranks: "Ranks") -> Iterator[None]:
         return
     before = [signal.signal(signal.SIGINT, _interrupt), signal.signal(signal.SIGTERM, _end)]
     try:
-        yield
+        with _awaiting_signals():
+            yield
     except BaseException as error:
         _heed_no_more()
         raise _told(error, ranks.rank) from error
     for number, handler in zip(_SIGNALS, before, strict=True):
         signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _awaiting_signals() -> Iterator[None]:
+    """When others are lost, give the signal that may have ended them, such as Ctrl-C, time to arrive here too."""
+    from stacked.ranks import LostError  # noqa: PLC0415 - slow to import
+
+    try:
+        yield
+    except LostError:
+        time.sleep(SECONDS_FOR_SIGNALS)
+        raise
 
 
 def _told(error: BaseException, rank: int) -> BaseException:
