@@ -20,7 +20,7 @@ tests: $(INSTALLED)
 	$(BIN)/python -m pytest
 
 benchmarks: $(INSTALLED)  ## every benchmark, a few minutes; leave the machine alone meanwhile
-	for name in step cache classic startup shuffling seeds precision; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	for name in step cache classic startup shuffling seeds precision ranks; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -39,13 +39,11 @@ from stacked import (
     StackedAutoencoder,
     TrainingConfig,
 )
-from stacked.batches import Batches
 from stacked.classifier_settings import ClassifierSettings
-from stacked.evaluation import measure
+from stacked.evaluation import Evaluation
 from stacked.examples import Examples
 from stacked.plots import Line, curves
 from stacked.randomness import Seeded
-from stacked.rows import BLOCK
 from stacked.statistics import compare_pairs, holm
 from stacked.streams import Streams
 from stacked.training import Training
@@ -128,8 +126,8 @@ def modern_network(net: Net, data: LabelledImages, plan: Plan, device: str, seed
     training = Training(model, plan.network, streams, name=net.name)
     with RunDirectory(scratch).opened({"network": net.name, "seed": seed}) as trainings:
         trainings.train("network", training, lambda: [Examples.all_of(data.x_train, data.y_train)])
-    test = Batches(Examples.all_of(data.x_test, data.y_test), BLOCK, torch.float32, place)
-    return measure(model, test)["validation_error_rate"]
+    test = Examples.all_of(data.x_test, data.y_test)
+    return Evaluation(model, test).figures()["validation_error_rate"]
 
 
 def run(out: Path, *, seeds: int, jobs: int, smoke: bool, device: str) -> None:

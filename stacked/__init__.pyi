@@ -35,6 +35,7 @@ from .neighbours import nearest as nearest
 from .optimizers import LBFGS as LBFGS
 from .optimizers import SGD as SGD
 from .optimizers import Adam as Adam
+from .ranks import joined_ranks as joined_ranks
 from .retrieval import CodeIndex as CodeIndex
 from .retrieval import load_index as load_index
 from .run_directory import RunDirectory as RunDirectory

@@ -79,13 +79,17 @@ class CodeCache:
             When codes have to be computed, and the folder or its disk does not take them. What `compute` raises is
             passed on.
         """
-        path = self.folder / f"{codes.key}.h5"
+        path = self.entry(codes.key)
         try:
             return self._found_or_made(path, codes, compute)
         except ForeignFile as why:
             _warn(f"{path} is left as it is, and the codes are computed, for {why}")
         self.computed += 1
         return _unnamed(codes, compute)
+
+    def entry(self, key: str) -> Path:
+        """The file of the entry with this key, whether it is there or not."""
+        return self.folder / f"{key}.h5"
 
     def check_room(self, n_bytes: int) -> None:
         """Raise when the disk of the folder, which need not exist yet, has less than `n_bytes` left."""

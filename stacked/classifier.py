@@ -15,6 +15,7 @@ from stacked.callbacks import Callback, History, check_callbacks
 from stacked.classifier_settings import ClassifierSettings, settings_with
 from stacked.dense import Dense
 from stacked.devices import device_named, dtype_named, numpy_dtype
+from stacked.divergence import restored_unless_finished
 from stacked.errors import check_count, check_flag, mismatch
 from stacked.examples import Examples
 from stacked.frozen import examples_above
@@ -29,7 +30,7 @@ from stacked.run_directory import Details, RunDirectory, opened_run
 from stacked.stack import StackedAutoencoder
 from stacked.state_files import fingerprint_of
 from stacked.streams import Streams
-from stacked.training import Training, restored_unless_finished
+from stacked.training import Training
 from stacked.training_config import TrainingConfig, check_plan
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stacked.errors import mismatch
 from stacked.randomness import Stream
-from stacked.rows import Rows, to_array
+from stacked.rows import BLOCK, Rows, to_array
 
 Labels = NDArray[np.int64]
 
@@ -37,7 +37,7 @@ class Examples(NamedTuple):
 
 
 class Share(NamedTuple):
-    """Which of several neighbouring parts of every minibatch, as equal as can be: number `rank` of `size`."""
+    """Which of several neighbouring parts of some rows, as equal as can be: number `rank` of `size`."""
 
     rank: int = 0
     size: int = 1
@@ -47,6 +47,11 @@ class Share(NamedTuple):
         least, longer = divmod(n, self.size)
         start = self.rank * least + min(self.rank, longer)
         return start, start + least + (self.rank < longer)
+
+    def blocks_of(self, n: int) -> tuple[int, int]:
+        """Where its part of a table of n rows begins and ends, in blocks that are computed at a time."""
+        start, stop = self.part_of(-(-n // BLOCK))
+        return min(n, start * BLOCK), min(n, stop * BLOCK)
 
 
 ALL = Share()

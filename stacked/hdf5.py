@@ -7,7 +7,7 @@ fast as an array in memory, and the operating system keeps what is used; every H
 import contextlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,35 @@ def _mapped(dataset: h5py.Dataset, offset: int) -> NDArray[Any] | None:
             return np.memmap(file, dataset.dtype, "r", offset, dataset.shape)
     except OSError:
         return None
+
+
+def create_joined(
+    path: Path, name: str, parts: Mapping[Path, int], n_columns: int, dtype: np.dtype[np.floating[Any]]
+) -> None:
+    """Write an HDF5 file of one virtual dataset: the rows of those of that name in other files, in turn.
+
+    The others are found from the folder of the file. The rows of one that is gone are NaN.
+
+    Parameters
+    ----------
+    path : Path
+        The file, replaced where there is one.
+    name : str
+        Of the dataset, and of those it is made of.
+    parts : mapping of Path to int
+        How many rows are in each file.
+    n_columns : int
+        Of every dataset.
+    dtype : numpy.dtype
+        Of every dataset.
+    """
+    layout, start = h5py.VirtualLayout((sum(parts.values()), n_columns), dtype), 0
+    for part, n_rows in parts.items():
+        source = h5py.VirtualSource(os.path.relpath(part, path.parent), name, (n_rows, n_columns), dtype)
+        layout[start : start + n_rows] = source
+        start += n_rows
+    with h5py.File(path, "w") as file:
+        file.create_virtual_dataset(name, layout, fillvalue=math.nan)
 
 
 def create_contiguous(path: Path, name: str, shape: tuple[int, int], dtype: np.dtype[Any], user_block: int) -> int:

@@ -41,7 +41,8 @@ class JoinedRows:
     def __getitem__(self, index: slice) -> Array:
         start, stop, _ = index.indices(len(self))
         parts = [table[max(start - first, 0) : max(stop - first, 0)] for first, table in self._tables]
-        return np.concatenate(parts)
+        filled = [part for part in parts if len(part)]
+        return filled[0] if len(filled) == 1 else np.concatenate(parts)
 
     def take(self, numbers: NDArray[np.integer[Any]]) -> Array:
         """The rows of these numbers, shape `(...)`, each from 0 to n - 1; the result has shape `(..., n_columns)`."""

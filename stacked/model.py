@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -25,11 +25,18 @@ class Batch(NamedTuple):
     draws: tuple[Tensor, ...] = ()
 
 
+def _as_it_is(mean: Tensor) -> Tensor:
+    return mean
+
+
 class Model(nn.Module, ABC):
     """A network with an objective.
 
     The objective is the loss with all penalties. For one `Batch` it depends on nothing but the weights, so that
     an optimiser may evaluate it repeatedly.
+
+    It is a mean over the rows, plus what depends on weights only, so that it can be computed in parts. What depends
+    on a mean over the whole minibatch in another way takes that from `whole_mean`.
     """
 
     weight_decay: float = 0.0
@@ -41,6 +48,8 @@ class Model(nn.Module, ABC):
     """The figure by which early stopping picks weights."""
     sample_size: int = 1000
     """How many training rows `inspect`, `revive` and `symptoms` are to be given; none of these with 0."""
+    whole_mean: Callable[[Tensor], Tensor] = staticmethod(_as_it_is)
+    """From a mean over the rows at hand that over the minibatch, of which other processes may have the other rows."""
 
     @abstractmethod
     def prepare(self, x: Tensor, labels: Tensor | None, noise: Stream | None) -> Batch:

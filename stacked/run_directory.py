@@ -23,6 +23,7 @@ from stacked.errors import StackedError, StackedWarning, check_number, mismatch
 from stacked.files import blaming, locked, remove_abandoned, write_atomically
 from stacked.paths import PathLike, named_path, read_plain
 from stacked.randomness import Randomness, Seeded
+from stacked.ranks import ALONE, Ranks
 from stacked.settings import to_json
 from stacked.strict_json import MOST_BYTES, parse_json
 from stacked.trainings import CODES, ResumableTrainings, Trainings
@@ -51,26 +52,26 @@ class RunDirectory:
         self.folder, self.seconds = named_path(folder, "run").absolute(), float(seconds)
 
     @contextlib.contextmanager
-    def opened(self, description: Description) -> Iterator[Trainings]:
-        """The trainings of the run that is described so, while no other process works on it.
+    def opened(self, description: Description, ranks: Ranks = ALONE) -> Iterator[Trainings]:
+        """The trainings of the run that is described so, while no others but the ranks of this run work on it.
 
         Raises
         ------
         StackedError
-            When the folder holds another run or something else, is in use, or cannot be written.
+            When the folder holds another run or something else, is in use, or cannot be written; and on all ranks,
+            when they do not agree on the run.
         """
         owner = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
+        ranks.check_same("the run", owner)
         with contextlib.ExitStack() as stack:
-            with self._blaming():
-                if self.folder.is_file():
-                    expected, remedy = "a folder for the run", "name another"
-                    raise mismatch(str(self.folder), expected=expected, received="a file", remedy=remedy)
-                self.folder.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(locked(self.folder / "run", wait=False))
-                remove_abandoned(self.folder)
-                remove_abandoned(self.folder / CODES)
-                self._claim(json.loads(json.dumps(description)), owner)
-            yield ResumableTrainings(self.folder, owner, self.seconds)
+            with ranks.agreeing():
+                if ranks.leads:
+                    self._take(stack, description, owner, ranks)
+            with ranks.agreeing():
+                if not (self.folder / "run.json").is_file():
+                    expected, remedy = "the run that rank 0 has there", "name a folder on a disk that all ranks see"
+                    raise mismatch(str(self.folder), expected=expected, received="none", remedy=remedy)
+            yield ResumableTrainings(self.folder, owner, self.seconds, ranks)
 
     def remove(self) -> None:
         """Remove the run, whose outcome is kept elsewhere, unless another process is at work on it by now.
@@ -85,10 +86,22 @@ class RunDirectory:
         with contextlib.suppress(OSError):  # other things in the folder stay, and it with them
             self.folder.rmdir()
 
-    def _claim(self, description: Description, owner: str) -> None:
+    def _take(self, life: contextlib.ExitStack, description: Description, owner: str, ranks: Ranks) -> None:
+        """Hold the folder as long as a life lasts, and raise unless it is free for the run."""
+        with self._blaming():
+            if self.folder.is_file():
+                expected, remedy = "a folder for the run", "name another"
+                raise mismatch(str(self.folder), expected=expected, received="a file", remedy=remedy)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            life.enter_context(locked(self.folder / "run", wait=False))
+            remove_abandoned(self.folder)
+            remove_abandoned(self.folder / CODES)
+            self._claim(json.loads(json.dumps(description)), owner, ranks)
+
+    def _claim(self, description: Description, owner: str, ranks: Ranks) -> None:
         """Raise unless the folder is free, or holds the run that is described."""
         path = self.folder / "run.json"
-        content = {"format": FORMAT, "run": description, "environment": _environment()}
+        content = {"format": FORMAT, "run": description, "environment": _environment(ranks)}
         others = [path.name for path in self.folder.iterdir() if not path.name.startswith(".")]
         if not path.exists() and others:
             expected, received = "a run, or nothing at all", f"a folder that holds {others[0]!r}"
@@ -138,7 +151,11 @@ class Runnable(Protocol):
 
 @contextlib.contextmanager
 def opened_run(
-    run: RunDirectory | PathLike | None, owner: Runnable, what: str, details: Callable[[], Details]
+    run: RunDirectory | PathLike | None,
+    owner: Runnable,
+    what: str,
+    details: Callable[[], Details],
+    ranks: Ranks = ALONE,
 ) -> Iterator[Trainings]:
     """The trainings of a run; kept, where a folder for it is given.
 
@@ -152,22 +169,37 @@ def opened_run(
         What is done to it.
     details : callable
         Gives what else the outcome depends on; only asked for when the run is kept.
+    ranks : Ranks
+        Who trains together.
 
     Raises
     ------
     StackedError
-        As `RunDirectory.opened`; and when the random numbers of a run that is kept come from no seed.
+        As `RunDirectory.opened`; when the random numbers of a run that is kept come from no seed; and when there are
+        several ranks but no folder.
     """
-    if run is None:
+    if run is None and ranks.size == 1:
         yield Trainings()
         return
+    with ranks.agreeing():
+        directory, description = _directory(run), _description(owner, what, details)
+    with directory.opened(description, ranks) as kept:
+        yield kept
+
+
+def _directory(run: RunDirectory | PathLike | None) -> RunDirectory:
+    if run is None:
+        expected, remedy = "a folder that all ranks see", "pass one, for there they leave their codes"
+        raise mismatch("run", expected=expected, received="None", remedy=remedy)
+    return run if isinstance(run, RunDirectory) else RunDirectory(run)
+
+
+def _description(owner: Runnable, what: str, details: Callable[[], Details]) -> Description:
     if not isinstance(owner.randomness, Seeded):
         expected, remedy = "a whole number, for a run that is kept", "pass one, or leave run out"
         raise mismatch("seed", expected=expected, received=type(owner.randomness).__name__, remedy=remedy)
-    directory = run if isinstance(run, RunDirectory) else RunDirectory(run)
     place = {"seed": owner.randomness.seed, "dtype": str(owner.dtype), "device": owner.device.type}
-    with directory.opened({"kind": what, "settings": to_json(owner.settings), **to_json(details()), **place}) as kept:
-        yield kept
+    return {"kind": what, "settings": to_json(owner.settings), **to_json(details()), **place}
 
 
 def _read(path: Path) -> Description | None:
@@ -182,7 +214,7 @@ def _read(path: Path) -> Description | None:
     return held if isinstance(held, dict) else {"format": held}
 
 
-def _environment() -> Description:
+def _environment(ranks: Ranks) -> Description:
     """What the last bits of a run depend on besides its description."""
     versions = {"stacked": importlib.metadata.version("stacked"), "torch": torch.__version__, "numpy": np.__version__}
-    return {**versions, "threads": torch.get_num_threads()}
+    return {**versions, "threads": torch.get_num_threads(), "processes": ranks.size}

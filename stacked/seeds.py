@@ -11,6 +11,7 @@ from stacked.errors import DivergedError, mismatch
 from stacked.labelled_rows import labelled_tables
 from stacked.rows import fingerprint
 from stacked.stack import StackedAutoencoder
+from stacked.stack_checks import checked_tables
 from stacked.temporary_cache import cache_for_run
 from stacked.together import Turn, train_together
 from stacked.training_config import TrainingConfig, check_config, check_plan
@@ -49,7 +50,7 @@ def fit_stacks(
     _check_alike(
         stacks, StackedAutoencoder, lambda stack: (stack.settings, stack.training, stack.dtype, stack.device)
     )
-    tables = stacks[0].checked(x, validation, stacks[0].settings)
+    tables = checked_tables(x, validation, stacks[0].settings, stacks[0].dtype)
     origins = [fingerprint(rows) for rows in tables]
     with contextlib.ExitStack() as life:
         caches = [life.enter_context(cache_for_run(stack.cache, None)) for stack in stacks]

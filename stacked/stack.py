@@ -5,6 +5,7 @@ Hinton and Salakhutdinov (2006); Bengio, Lamblin, Popovici and Larochelle (2007)
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,21 +14,23 @@ from torch import nn
 from stacked.autoencoders import Autoencoder, LayerSettings
 from stacked.cache import CodeCache
 from stacked.callbacks import Callback, History, check_callbacks
-from stacked.codes import Ascent
 from stacked.coding import Coding
 from stacked.devices import device_named, dtype_named
+from stacked.divergence import restored_unless_finished
 from stacked.errors import check_count
 from stacked.examples import Examples
 from stacked.orders import shuffling
 from stacked.progress import training_display
 from stacked.randomness import Randomness, randomness_of
-from stacked.rows import Rows, as_rows, fingerprint, value_range
+from stacked.ranks import ALONE, Ranks
+from stacked.rows import Rows, fingerprint
 from stacked.run_directory import Details, RunDirectory, opened_run
-from stacked.stack_checks import check_layers, check_ranges
+from stacked.shards import ascent_of
+from stacked.stack_checks import check_layers, checked_tables
 from stacked.state_files import fingerprint_of
 from stacked.streams import Streams
-from stacked.temporary_cache import cache_for_run
-from stacked.training import Training, restored_unless_finished
+from stacked.temporary_cache import cache_for_run, make_room
+from stacked.training import Training
 from stacked.training_config import TrainingConfig, check_plan
 from stacked.unrolled import Unrolled
 
@@ -87,6 +90,7 @@ class StackedAutoencoder(Coding):
         callbacks: Sequence[Callback] = (),
         progress: bool | None = None,
         run: RunDirectory | str | os.PathLike[str] | None = None,
+        ranks: Ranks = ALONE,
     ) -> "StackedAutoencoder":
         """Train every layer.
 
@@ -103,6 +107,9 @@ class StackedAutoencoder(Coding):
         run : RunDirectory or path, optional
             A folder for checkpoints. The same call with the same folder goes on where an earlier one was interrupted,
             and ends with the same bits as if nothing had happened.
+        ranks : Ranks
+            Who trains together, as `joined_ranks` gives them: all call this in the same way, with a run in a folder
+            that all see. The weights are those of one process, to rounding.
 
         Raises
         ------
@@ -110,24 +117,27 @@ class StackedAutoencoder(Coding):
             Before any work is done, when the rows do not suit the layers or the folder holds another run; later, when
             a loss is no longer finite.
         """
-        check_callbacks(callbacks)
-        tables = self.checked(x, validation, self.settings)
-        layers = self.drawn_layers(tables[0].shape[1])
-        for number, (layer, config) in enumerate(zip(layers, self.training, strict=True), start=1):
-            check_plan(layer, config, len(tables[0]), validation is not None, f"layer {number}")
-        histories, is_kept = [], self.cache is not None or run is not None
-        origins = [fingerprint(rows) for rows in tables] if is_kept else ["rows", "validation"][: len(tables)]
-        with (
-            opened_run(run, self, "layers", lambda: self._details(tables, origins, self.training)) as trainings,
-            cache_for_run(self.cache, trainings.codes) as cache,
-            training_display(progress) as display,
-        ):
-            display.note(self._make_room(cache, tables))
-            ascent = Ascent(tables, origins, cache)
-            for number, layer in enumerate(layers, start=1):
-                training = self.training_of(number, layer, [display, *callbacks])
-                histories.append(trainings.train(f"layer-{number}", training, ascent.examples))
-                ascent.climb(layer)
+        with ranks.one_warning():
+            with ranks.agreeing():
+                check_callbacks(callbacks)
+                ranks.check_device(self.device)
+                tables = checked_tables(x, validation, self.settings, self.dtype)
+                layers = self.planned_layers(tables)
+            histories, is_kept = [], self.cache is not None or run is not None
+            origins = [fingerprint(rows) for rows in tables] if is_kept else ["rows", "validation"][: len(tables)]
+            with (
+                opened_run(run, self, "layers", partial(self._details, tables, origins), ranks) as trainings,
+                cache_for_run(self.cache, trainings.codes, ranks) as cache,
+                training_display(progress if ranks.leads else False) as display,
+            ):
+                n_bytes = sum(self.disk_bytes(len(rows)) for rows in tables)
+                with ranks.agreeing():
+                    display.note(make_room(cache, n_bytes, kept=self.cache is not None))
+                ascent = ascent_of(tables, origins, cache, ranks, trainings.codes)
+                for number, layer in enumerate(layers, start=1):
+                    training = self.training_of(number, layer, [display, *callbacks], ranks)
+                    histories.append(trainings.train(f"layer-{number}", training, ascent.examples))
+                    ascent.climb(layer)
         self.layers, self.histories, self.fine_tuning = layers, histories, History()
         return self
 
@@ -170,14 +180,15 @@ class StackedAutoencoder(Coding):
         """
         config = TrainingConfig() if training is None else training
         check_callbacks(callbacks)
-        tables = self.checked(x, validation, self.settings[:1], self.n_inputs)
+        tables = checked_tables(x, validation, self.settings[:1], self.dtype, self.n_inputs)
         model = Unrolled(self.layers)
         check_plan(model, config, len(tables[0]), validation is not None, "the deep autoencoder")
         streams = Streams.of(self.randomness, "deep", device=self.device)
 
         def details() -> Details:
             weights = fingerprint_of(nn.ModuleList(self.layers).state_dict())
-            return self._details(tables, [fingerprint(rows) for rows in tables], config) | {"weights": weights}
+            given = self._details(tables, [fingerprint(rows) for rows in tables])
+            return given | {"training": config, "weights": weights}
 
         with (
             restored_unless_finished(model),
@@ -193,23 +204,19 @@ class StackedAutoencoder(Coding):
         width = sum(settings.n_units for settings in self.settings[:-1])
         return n_rows * width * self.dtype.itemsize
 
-    def checked(
-        self, x: Any, validation: Any, layers: Sequence[LayerSettings], n_inputs: int | None = None
-    ) -> list[Rows]:
-        """The tables of rows, fit to train these layers on: `x`, and the validation rows if there are any."""
-        tables = [as_rows(x, "x", n_inputs)]
-        if validation is not None:
-            tables.append(as_rows(validation, "validation", tables[0].shape[1]))
-        for rows, name in zip(tables, ("x", "validation"), strict=False):
-            check_ranges(layers, rows, value_range(rows, name, self.dtype))
-        return tables
-
     def bare_layers(self, n_inputs: int) -> list[Autoencoder]:
         """Layers for rows of `n_inputs` columns, their weights not yet drawn."""
         widths = [n_inputs, *(settings.n_units for settings in self.settings)]
         layers = [settings.build(width, self.dtype) for settings, width in zip(self.settings, widths, strict=False)]
         is_meta = layers[0].encoder_layers[0].weight.is_meta
         return layers if is_meta else [layer.to(self.device) for layer in layers]
+
+    def planned_layers(self, tables: Sequence[Rows]) -> list[Autoencoder]:
+        """The layers to be trained on the tables, with random weights, once their plans are seen to suit them."""
+        layers = self.drawn_layers(tables[0].shape[1])
+        for number, (layer, config) in enumerate(zip(layers, self.training, strict=True), start=1):
+            check_plan(layer, config, len(tables[0]), len(tables) > 1, f"layer {number}")
+        return layers
 
     def drawn_layers(self, n_inputs: int) -> list[Autoencoder]:
         """Layers for rows of `n_inputs` columns, with their random initial weights."""
@@ -218,21 +225,15 @@ class StackedAutoencoder(Coding):
             layer.draw(self.randomness.stream("layer", number, "weights"))
         return layers
 
-    def training_of(self, number: int, layer: Autoencoder, callbacks: Sequence[Callback]) -> Training:
+    def training_of(
+        self, number: int, layer: Autoencoder, callbacks: Sequence[Callback], ranks: Ranks = ALONE
+    ) -> Training:
         """The training of a layer by its number, from 1."""
         streams = Streams.of(self.randomness, "layer", number, device=self.device)
         name = f"layer {number}: {type(layer.settings).__name__.lower()} {layer.n_inputs}-{layer.settings.n_units}"
-        return Training(layer, self.training[number - 1], streams, callbacks, name)
+        return Training(layer, self.training[number - 1], streams, callbacks, name, ranks)
 
-    def _make_room(self, cache: CodeCache, tables: Sequence[Rows]) -> str:
-        """Raise unless there is room for the codes of the tables; what to say of them."""
-        n_bytes = sum(self.disk_bytes(len(rows)) for rows in tables)
-        # What is there may be these codes, from an earlier attempt, and makes way for them otherwise.
-        cache.check_room(max(0, min(n_bytes, cache.max_bytes) - cache.size()))
-        fate = "removed afterwards" if self.cache is None else f"kept within {cache.max_bytes / 1e6:,.0f} MB"
-        return f"codes on disk: {n_bytes / 1e6:,.0f} MB in {cache.folder}, {fate}"
-
-    def _details(self, tables: Sequence[Rows], origins: Sequence[str], training: Any) -> Details:
+    def _details(self, tables: Sequence[Rows], origins: Sequence[str]) -> Details:
         """What the outcome of a run depends on, besides the settings of the stack and the seed."""
         data = dict(zip(("values of x", "values of validation"), origins, strict=False))
-        return {**data, "shuffled": shuffling(tables[0]), "training": training}
+        return {**data, "shuffled": shuffling(tables[0]), "training": self.training}

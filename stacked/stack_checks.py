@@ -3,13 +3,15 @@
 import warnings
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+import torch
 
 from stacked.autoencoders import KINDS, LayerSettings
 from stacked.autoencoders.dense import DenseSettings
 from stacked.errors import StackedWarning, mismatch
-from stacked.rows import Rows, within_0_and_1
+from stacked.rows import Rows, as_rows, value_range, within_0_and_1
 from stacked.training_config import TrainingConfig
 
 
@@ -29,6 +31,18 @@ def check_layers(
         expected = f"one TrainingConfig, or {len(layers)}, one a layer"
         raise mismatch("training", expected=expected, received=repr(training), remedy="pass one for all layers")
     return tuple(layers), tuple(configs)
+
+
+def checked_tables(
+    x: Any, validation: Any, layers: Sequence[LayerSettings], dtype: torch.dtype, n_inputs: int | None = None
+) -> list[Rows]:
+    """The tables of rows, fit to train these layers on: `x`, and the validation rows if there are any."""
+    tables = [as_rows(x, "x", n_inputs)]
+    if validation is not None:
+        tables.append(as_rows(validation, "validation", tables[0].shape[1]))
+    for rows, name in zip(tables, ("x", "validation"), strict=False):
+        check_ranges(layers, rows, value_range(rows, name, dtype))
+    return tables
 
 
 def check_ranges(layers: Sequence[LayerSettings], rows: Rows, bounds: tuple[float, float]) -> None:

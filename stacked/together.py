@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from stacked.batches import Minibatch
+from stacked.divergence import restored_unless_finished
 from stacked.errors import DivergedError, mismatch
 from stacked.examples import Examples
 from stacked.joint_steps import joint_steps
-from stacked.training import Training, restored_unless_finished
+from stacked.training import Training
 
 Turn = Callable[[int], None]
 """Told, by its number, which training is looked after next; for who sorts what is said of them."""

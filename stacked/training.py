@@ -5,7 +5,6 @@ what is observed the callbacks'.
 """
 
 import contextlib
-import copy
 import warnings
 from collections.abc import Generator, Iterator, Sequence
 from functools import partial
@@ -16,17 +15,18 @@ from torch import Tensor
 from stacked.batches import Batches, Minibatch
 from stacked.books import Books
 from stacked.callbacks import Callback, EarlyStopping, History, Record
-from stacked.captured import Replayed, recorder_for
+from stacked.captured import Recorder, Replayed, recorder_for
 from stacked.checkpoints import Checkpoints
-from stacked.errors import DivergedError, StackedWarning
-from stacked.evaluation import measure
+from stacked.divergence import broken_loss, broken_numbers, raise_if
+from stacked.errors import StackedWarning
+from stacked.evaluation import Evaluation
 from stacked.examples import Examples
 from stacked.model import Model
-from stacked.optimizers import Optimizer
+from stacked.optimizers import Accumulate, Optimizer
 from stacked.precision import tensor_cores
-from stacked.rows import BLOCK
+from stacked.ranks import ALONE, Ranks
+from stacked.sharing import SharedObjective
 from stacked.streams import Streams
-from stacked.symptoms import likely_cause
 from stacked.training_config import TrainingConfig, check_plan
 from stacked.training_state import restore_callbacks, restore_training, training_state
 
@@ -49,6 +49,8 @@ class Training:
         Told about every step and epoch.
     name : str
         What is trained, for messages.
+    ranks : Ranks
+        Who trains it together; all are told the same.
 
     Attributes
     ----------
@@ -68,13 +70,16 @@ class Training:
         What the model was last told, before the step under way.
     rate_factor : float
         Of the learning rate, in the current epoch.
+    sample : pair of Tensor
+        Some of the training rows, with their labels if there are any; None where the model wants none.
     """
 
     optimizer: Optimizer
     rate_factor: float
     books: Books
     _batches: Batches
-    _held_out: Batches | None
+    _held_out: Evaluation | None
+    _shared: SharedObjective | None
     _replayed: Replayed | None
 
     def __init__(
@@ -84,7 +89,9 @@ class Training:
         streams: Streams,
         callbacks: Sequence[Callback] = (),
         name: str = "model",
+        ranks: Ranks = ALONE,
     ) -> None:
+        self.ranks = ranks
         self.model, self.config, self.streams, self.name = model, config, streams, name
         self.history = History()
         self.n_rows, self.stopping, self.epochs_passed = 0, False, 0.0
@@ -93,7 +100,7 @@ class Training:
             self.callbacks.append(EarlyStopping(config.patience, model.selection_figure))
         self.symptoms: list[str] = []
         self._checkpoints: Checkpoints | None = None
-        self._sample: Minibatch | None = None
+        self.sample: Minibatch | None = None
 
     @property
     def device(self) -> torch.device:
@@ -132,11 +139,14 @@ class Training:
         if validation is None and self.config.validation_fraction > 0:
             examples, validation = examples.split(self.config.validation_fraction, self.streams.validation)
         self.n_rows = len(examples.numbers)
-        self._batches = self._batches_of(examples, self.config.batch_size or self.n_rows)
-        self._held_out = None if validation is None else self._batches_of(validation, BLOCK)
+        weight = next(self.model.parameters())
+        size = self.config.batch_size or self.n_rows
+        self._batches = Batches(examples, size, weight.dtype, self.device, self.ranks.share)
+        self._held_out = None if validation is None else Evaluation(self.model, validation, self.ranks)
+        self._shared = None if self.ranks.size == 1 else SharedObjective(self.model, self.ranks)
         self._checkpoints, self.optimizer = checkpoints, self.config.optimizer.build(self.model.trainable())
         self.model.compute_in(self.config.precision)
-        recorder = recorder_for(self.device, [self.streams.noise]) if self.optimizer.replayable else None
+        recorder = self._recorder()
         self._replayed = None if recorder is None else Replayed(self._descend, recorder)
         try:
             self._start()
@@ -145,10 +155,12 @@ class Training:
                 callback.on_end(self)
         finally:
             self._replayed = None
+            if self._shared is not None:
+                self._shared.release()
             self.model.release()
-        if self._sample is not None and len(self.history) > 0:
+        if self.sample is not None and len(self.history) > 0:
             with torch.no_grad():
-                self.symptoms = self.model.symptoms(*self._sample)
+                self.symptoms = self.model.symptoms(*self.sample)
         self.warn()
 
     def goes_on(self) -> bool:
@@ -175,21 +187,35 @@ class Training:
 
     def _descend(self, x: Tensor, labels: Tensor | None) -> Tensor:
         """All of a step that the device does."""
-        batch = self.model.prepare(x, labels, self.streams.noise)
+        objective = self._objective_on(x, labels)
         with tensor_cores(self.config.precision):
-            value = self.optimizer.step(partial(self.model.accumulate_gradients, batch), self.rate_factor)
+            value = self.optimizer.step(objective, self.rate_factor)
         self.model.constrain()
         return value
+
+    def _recorder(self) -> Recorder | None:
+        """What records the steps, where they can be."""
+        if self._shared is not None or not self.optimizer.replayable:
+            return None
+        return recorder_for(self.device, [self.streams.noise])
+
+    def _objective_on(self, x: Tensor, labels: Tensor | None) -> Accumulate:
+        if self._shared is not None:
+            return self._shared.on(x, labels, self.streams.noise, self._rows_of_step())
+        return partial(self.model.accumulate_gradients, self.model.prepare(x, labels, self.streams.noise))
+
+    def _rows_of_step(self) -> int:
+        return min(self._batches.size, self.n_rows - self.books.rows)
 
     def enter(self, value: Tensor) -> None:
         """Note a step in the books, tell the callbacks, and leave a checkpoint when it is time."""
         books = self.books
-        n_rows = min(self._batches.size, self.n_rows - books.rows)
+        n_rows = self._rows_of_step()
         books.enter(value, n_rows)
         for callback in self.callbacks:
             callback.on_step(self, n_rows)
         if books.steps % STEPS_BETWEEN_CHECKS == 0:
-            self._check_loss()
+            raise_if(broken_loss(self))
         if books.rows < self.n_rows:  # the end of an epoch has figures to measure first
             self._keep()
 
@@ -198,7 +224,8 @@ class Training:
         loss = self.books.mean_loss  # before the clock is read, for it waits until the device has finished the steps
         seconds = self.books.seconds
         self.model.eval()
-        self._check_numbers()
+        raise_if(broken_numbers(self))
+        self.ranks.equal_(self.model.state_dict().values())
         record: Record = {
             "epoch": len(self.history) + 1,
             "loss": loss,
@@ -207,28 +234,31 @@ class Training:
             "rows_per_second": self.n_rows / seconds,
         }
         if self._held_out is not None:
-            record.update(measure(self.model, self._held_out))
+            record.update(self._held_out.figures())
         self._tell(record)
         self._open_books()
         self._keep()
 
     def _start(self) -> None:
         if self.model.sample_size > 0:
-            self._sample = self._batches.first(self.model.sample_size, self.streams.shuffle)
+            self.sample = self._batches.first(self.model.sample_size, self.streams.shuffle)
         self._open_books()
         for callback in self.callbacks:
             callback.on_start(self)
         state = None if self._checkpoints is None else self._checkpoints.newest()
+        self.ranks.check_same("checkpoint", None if state is None else state.get("number"))
         if state is not None:  # after `on_start`, all of whose effects are part of it
             restore_training(self, state)
             restore_callbacks(self.callbacks, state)
+        self.ranks.equal_(self.model.state_dict().values())
 
     def _tell(self, record: Record) -> None:
-        sample = None if self._sample is None else self._sample[0]
+        sample = None if self.sample is None else self.sample[0]
         if sample is not None:
             record.update({name: float(figure) for name, figure in self.model.inspect(sample).items()})
         for callback in self.callbacks:
             callback.on_epoch(self, record)
+        self.stopping = any(self.ranks.gather(self.stopping))
         if sample is not None and len(self.history) < self.config.epochs and not self.stopping:
             self.model.revive(sample, self.streams.noise)
 
@@ -241,46 +271,15 @@ class Training:
         self.books = Books(self.streams.shuffle.state())
 
     def _keep(self) -> None:
-        """Leave a checkpoint when it is time, but none that leads nowhere."""
-        if self._checkpoints is not None and self._checkpoints.due():
-            self._check_numbers()
+        """Leave a checkpoint when it is time, but none that leads nowhere: the next check ends such a training."""
+        if self._checkpoints is not None and self._checkpoints.due() and broken_numbers(self) is None:
             self._checkpoints.write(training_state(self))
 
     def _rate_factor_of_epoch(self) -> float:
         schedule = self.config.schedule
         return 1.0 if schedule is None else schedule.at(len(self.history), self.config.epochs)
 
-    def _batches_of(self, examples: Examples, size: int) -> Batches:
-        return Batches(examples, size, next(self.model.parameters()).dtype, self.device)
-
-    def _check_numbers(self) -> None:
-        self._check_loss()
-        if not all(bool(weight.isfinite().all()) for weight in self.model.parameters()):
-            raise self._diverged("weights became infinite", self.books.steps)
-
-    def _check_loss(self) -> None:
-        step = self.books.broken_step
-        if step is not None:
-            raise self._diverged(f"loss became {self.books.mean_loss}", step)
-
-    def _diverged(self, what: str, step: int) -> DivergedError:
-        rate = self.config.optimizer.learning_rate * self._rate_factor_of_epoch()
-        cause = likely_cause(None if self._sample is None else self._sample[0])
-        place = f"epoch {len(self.history) + 1}, step {step}, at learning rate {rate:g}"
-        return DivergedError(f"{self.name}: the {what} in {place}, {cause}")
-
     def warn(self) -> None:
         """Tell of the signs that the training, which is finished, went wrong."""
-        for sign in self.symptoms:
+        for sign in self.symptoms if self.ranks.leads else ():
             warnings.warn(f"{self.name}: after training, {sign}", StackedWarning, stacklevel=4)
-
-
-@contextlib.contextmanager
-def restored_unless_finished(model: Model) -> Iterator[None]:
-    """Give a model its weights back when its training is broken off: what is half-trained serves nobody."""
-    before = copy.deepcopy(model.state_dict())
-    try:
-        yield
-    except BaseException:
-        model.load_state_dict(before)
-        raise

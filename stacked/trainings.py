@@ -1,6 +1,7 @@
 """The trainings of a run: those that leave nothing, and those that can be interrupted and taken up again."""
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from stacked.callbacks import History
 from stacked.checkpoints import Checkpoints, owner_of, read_owned, write_owned
 from stacked.errors import DivergedError
 from stacked.examples import Examples
+from stacked.ranks import ALONE, Ranks
 from stacked.training import Training
 from stacked.training_state import finished_state, restore_finished
 
@@ -47,10 +49,13 @@ class ResumableTrainings(Trainings):
         What tells the run from all others.
     seconds : float
         Least time between two checkpoints.
+    ranks : Ranks
+        Who trains together. All read what is there; rank 0 writes.
     """
 
-    def __init__(self, folder: Path, owner: str, seconds: float) -> None:
-        self._folder, self._owner, self._seconds = folder, owner, seconds
+    def __init__(self, folder: Path, owner: str, seconds: float, ranks: Ranks = ALONE) -> None:
+        self._folder, self._owner, self._ranks = folder, owner, ranks
+        self._seconds = seconds if ranks.leads else math.inf
         self.codes = folder / CODES
 
     def train(self, name: str, training: Training, examples: Callable[[], Sequence[Examples]]) -> History:
@@ -59,14 +64,17 @@ class ResumableTrainings(Trainings):
         owner = owner_of(self._owner, path)
         checkpoints = Checkpoints(self._folder, name, owner, self._seconds)
         finished = read_owned(path, owner, "it is trained again")
+        self._ranks.check_same(str(path), "there" if finished else "not there")
         if finished is None:
             with _naming_the_last(checkpoints):
                 training.fit(*examples(), checkpoints=checkpoints)
-            write_owned(path, owner, finished_state(training))
         else:
             restore_finished(training, finished)
             training.warn()
-        checkpoints.remove()
+        if self._ranks.leads:
+            if finished is None:
+                write_owned(path, owner, finished_state(training))
+            checkpoints.remove()
         return training.history
 
 

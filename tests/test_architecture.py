@@ -19,35 +19,29 @@ ORDER = [
     *("activations", "losses", "outputs", "devices", "randomness", "corruption"),
     *("dense", "abreast", "products", "gradients", "precision", "symptoms", "model"),
     *("hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "rows", "hdf5_tables", "destinations"),
-    *("idx", "datasets", "npy", "tables", "examples", "labelled_rows", "orders", "ahead", "readers", "batches"),
+    *("idx", "datasets", "npy", "tables", "examples", "labelled_rows", "ranks"),
+    *("orders", "ahead", "readers", "batches"),
     *("schedules", "optimizers", "training_config", "books", "checkpoints", "callbacks", "progress"),
-    *(
-        "streams",
-        "evaluation",
-        "captured",
-        "training_state",
-        "training",
-        "joint_steps",
-        "together",
-        "trainings",
-        "run_directory",
-    ),
+    *("streams", "sharing", "evaluation", "captured", "divergence", "training_state", "training"),
+    *("joint_steps", "together", "trainings", "run_directory"),
     *("autoencoders.base", "autoencoders.dense", "autoencoders.plain", "autoencoders.denoising"),
     *("autoencoders.contractive", "autoencoders.sparsity", "autoencoders.revival", "autoencoders.sparse"),
     *("autoencoders.variational", "autoencoders", "layer_text"),
-    *("cache_entry", "cache", "temporary_cache", "codes", "coding", "stack_checks", "unrolled", "stack"),
+    *("cache_entry", "cache", "temporary_cache", "codes", "coding", "joined_rows", "shards"),
+    *("stack_checks", "unrolled", "stack"),
     *("network", "classifier_settings", "frozen", "classifier", "seeds"),
     *("descriptions", "model_files", "checkpoint"),
-    *("joined_rows", "neighbours", "index_files", "retrieval"),
+    *("neighbours", "index_files", "retrieval"),
     *("trial", "trial_folder", "campaign", "comparison", "statistics", "error_table", "measures"),
     *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter", "plots"),
-    *("cli.guard", "cli.sizes", "cli.cache", "cli.pretrain", "cli", "__main__"),
+    *("cli.guard", "cli.one_voice", "cli.sizes", "cli.cache", "cli.pretrain", "cli", "__main__"),
 ]
 ONLY_IN = {
     "h5py": {"hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "hdf5_tables"},
     "matplotlib": {"plots.page", "plots.distributions"},
     "rich": {"progress"},
     "joblib": {"campaign"},
+    "torch.distributed": {"ranks"},
     "typer": {"cli.guard", "cli.cache", "cli.pretrain", "cli"},
     "lazy_loader": {""},
 }
@@ -100,7 +94,7 @@ def test_some_libraries_are_imported_in_one_place(library):
     places = {
         module_of(path)
         for path in PACKAGE.rglob("*.py")
-        if any(module.split(".")[0] == library for module, _ in imported(path))
+        if any(f"{module}.".startswith(f"{library}.") for module, _ in imported(path))
     }
     assert places == ONLY_IN[library]
 

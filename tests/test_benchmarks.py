@@ -11,6 +11,7 @@ import pytest
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SIDES = {
     "cache": {"memory", "cache", "HDF5, contiguous", "HDF5, gzip chunks"},
+    "ranks": {"1 process", "2 processes", "1 process, 2 threads"},
     "classic": {"stacked", "autograd"},
     "startup": {
         *("pass", "import typer", "stacked --help"),

@@ -151,6 +151,6 @@ class SparseAutoencoder(DenseAutoencoder):
     def _remember(self, mean: Tensor) -> Tensor:
         """The running mean after this minibatch's, kept off 0 and 1, where the divergence is infinite."""
         memory = self.settings.penalty.memory
-        self.mean_activation.mul_(memory).add_(mean.detach(), alpha=1 - memory)
+        self.mean_activation.mul_(memory).add_(self.whole_mean(mean.detach()), alpha=1 - memory)
         rounding = torch.finfo(mean.dtype).eps
         return self.mean_activation.clamp(rounding, 1 - rounding)

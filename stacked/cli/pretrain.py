@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stacked.cli.guard import guarded
+from stacked.cli.one_voice import one_voice
 from stacked.errors import check_choice, mismatch
 from stacked.paths import named_path
 from stacked.tables import FORMATS, read_table
@@ -80,7 +81,7 @@ def pretrain(
     """Train a stack of layers on the rows of a file, each on the codes of the one below, and save it.
 
     The same command again goes on where an interrupted one was, and ends with
-    the same stack.
+    the same stack. Started by torchrun, several processes train together.
 
     Names in --layers are the settings of a layer: activation, output, loss,
     tied, weight_decay and random_bias; of denoising mask, gaussian or
@@ -91,17 +92,24 @@ def pretrain(
     "denoising:500:mask=0.3, sparse:200:target=0.05"
     """
     from stacked.layer_text import layers_from  # noqa: PLC0415 - slow to import
+    from stacked.ranks import joined_ranks  # noqa: PLC0415
     from stacked.run_directory import RunDirectory  # noqa: PLC0415
     from stacked.stack import StackedAutoencoder  # noqa: PLC0415
 
-    folder = _free_folder(out, overwrite=overwrite)
-    how = _given(epochs=epochs, batch_size=batch_size, validation_fraction=validation_fraction, patience=patience)
-    training = _training(optimizer, _given(learning_rate=learning_rate, momentum=momentum), how)
-    stack = StackedAutoencoder(layers_from(layers), training, seed=seed, dtype=dtype, device=device, cache=cache)
-    run = RunDirectory(f"{folder}.run")
-    stack.fit(read_table(rows, dtype), run=run)
-    _keep(stack, folder, run)
-    _report(stack, out)
+    with joined_ranks(device) as ranks, one_voice(ranks):
+        with ranks.one_warning(), ranks.agreeing():
+            folder = _free_folder(out, overwrite=overwrite)
+            how = _given(
+                epochs=epochs, batch_size=batch_size, validation_fraction=validation_fraction, patience=patience
+            )
+            training = _training(optimizer, _given(learning_rate=learning_rate, momentum=momentum), how)
+            built = layers_from(layers)
+            stack = StackedAutoencoder(built, training, seed=seed, dtype=dtype, device=device, cache=cache)
+            table, run = read_table(rows, dtype), RunDirectory(f"{folder}.run")
+        stack.fit(table, run=run, ranks=ranks)
+        if ranks.leads:
+            _keep(stack, folder, run)
+            _report(stack, out)
 
 
 def _free_folder(out: str, *, overwrite: bool) -> Path:
