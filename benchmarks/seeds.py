@@ -9,8 +9,8 @@ from typing import Annotated
 
 import torch
 import typer
+from cases import CASES
 from common import Json, Repetitions, report, time_in_turn
-from peers import BATCH, MASKING, MOMENTUM, RATE, UNITS
 from rich import print as say
 
 from stacked import SGD, Denoising, Masking, StackedAutoencoder, TrainingConfig, load_mnist
@@ -18,11 +18,15 @@ from stacked.devices import device_named
 from stacked.rows import Array
 from stacked.seeds import fit_stacks
 
+CLASSIC = CASES["784-100"]
+
 
 def stack_of(seed: int, device: str) -> StackedAutoencoder:
     """One layer, not trained yet."""
-    training = TrainingConfig(epochs=1, batch_size=BATCH, optimizer=SGD(RATE, momentum=MOMENTUM))
-    layer = Denoising(UNITS, corruption=Masking(MASKING))
+    training = TrainingConfig(
+        epochs=1, batch_size=CLASSIC.batch, optimizer=SGD(CLASSIC.rate, momentum=CLASSIC.momentum)
+    )
+    layer = Denoising(CLASSIC.sizes[1], corruption=Masking(CLASSIC.masking))
     return StackedAutoencoder([layer], training, seed=seed, device=device)
 
 
@@ -50,7 +54,7 @@ def main(
     repetitions: Repetitions = 5,
     json: Json = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
-    rows: Annotated[int, typer.Option(min=BATCH, help="Of MNIST.")] = 60000,
+    rows: Annotated[int, typer.Option(min=CLASSIC.batch, help="Of MNIST.")] = 60000,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Time every way in turn."""
@@ -64,7 +68,7 @@ def main(
     }
     losses = {name: side()[0] for name, side in sides.items()}
     say("mean loss of the first seed: " + ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items()))
-    title = f"One epoch of {seeds} seeds, 784-{UNITS}, batch {BATCH}, {rows} rows, {device}"
+    title = f"One epoch of {seeds} seeds, 784-{CLASSIC.sizes[1]}, batch {CLASSIC.batch}, {rows} rows, {device}"
     report(title, time_in_turn(sides, repetitions), "one by one", json)
 
 
