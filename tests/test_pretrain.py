@@ -100,6 +100,7 @@ def test_rows_of_an_hdf5_file_and_images_give_what_arrays_give(tmp_path, rows):
         ("--optimizer sgd --learning-rate 0.2 --momentum 0.5", TrainingConfig(optimizer=SGD(0.2, momentum=0.5))),
         ("--optimizer adam --learning-rate 0.2", TrainingConfig(optimizer=Adam(0.2))),
         ("--validation-fraction 0.2 --patience 3", TrainingConfig(validation_fraction=0.2, patience=3)),
+        ("--precision bf16", TrainingConfig(precision="bf16")),
     ],
 )
 def test_the_flags_are_the_settings_of_the_training(rows, flags, training):

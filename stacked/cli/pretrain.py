@@ -54,6 +54,9 @@ Patience = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Determines weights, orders and noise.")]
 Dtype = Annotated[str, typer.Option(help="float32 or float64.")]
+Precision = Annotated[
+    str | None, typer.Option(help="Of matrix products in training: float32, tf32 or bf16.", show_default="float32")
+]
 Device = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
 Cache = Annotated[str | None, typer.Option(help="Folder where codes are kept for other runs.", metavar="DIR")]
 Overwrite = Annotated[
@@ -74,6 +77,7 @@ def pretrain(
     patience: Patience = None,
     seed: Seed = 0,
     dtype: Dtype = "float32",
+    precision: Precision = None,
     device: Device = "cpu",
     cache: Cache = None,
     overwrite: Overwrite = False,
@@ -100,7 +104,11 @@ def pretrain(
         with ranks.one_warning(), ranks.agreeing():
             folder = _free_folder(out, overwrite=overwrite)
             how = _given(
-                epochs=epochs, batch_size=batch_size, validation_fraction=validation_fraction, patience=patience
+                epochs=epochs,
+                batch_size=batch_size,
+                validation_fraction=validation_fraction,
+                patience=patience,
+                precision=precision,
             )
             training = _training(optimizer, _given(learning_rate=learning_rate, momentum=momentum), how)
             built = layers_from(layers)
