@@ -89,7 +89,8 @@ class Batches:
                 n = min(size - filled, left)
                 portion.gather(slice(at, at + n), x if n == size else x[filled : filled + n])
                 if self._labels is not None:
-                    labels.append(torch.index_select(self._labels, 0, portion.numbers[at : at + n]))
+                    numbers = portion.numbers[at : at + n].to(self._device)
+                    labels.append(torch.index_select(self._labels, 0, numbers))
                 at, left, filled = at + n, left - n, filled + n
             yield self._placed(x), self._joined(labels)
         for _ in portions:  # of other shares only: nothing is read, but the stream goes on as it does for them

@@ -22,7 +22,7 @@ WARM_UP = 3
 
 
 class Recorder:
-    """Replays by calling again, where there are no graphs."""
+    """Replays by calling again: what a recording does to the order of things, without one."""
 
     def aside(self, work: Work) -> Tensor:
         """Do it before it is recorded."""
@@ -61,8 +61,8 @@ class CudaRecorder(Recorder):
         return value
 
     def record(self, work: Work) -> Work:
-        graph = torch.cuda.CUDAGraph()
         self._before = [stream.state() for stream in self._noise]
+        graph = torch.cuda.CUDAGraph()
         for stream in self._noise:
             stream.register(graph)
         # The outer context puts the stream back where a recording fails, which the inner one does not.
@@ -107,11 +107,12 @@ class Replayed:
             self._kept[shapes] = _Recording(self._step, inputs)
         recording = self._kept[shapes]
         recording.fill(inputs)
+        recording.use(rate_factor)
         if recording.steps < WARM_UP:
             recording.steps += 1
             return self._recorder.aside(recording.work)
         try:
-            replay = recording.at(rate_factor, self._recorder)
+            replay = recording.replay_by(self._recorder)
         except RuntimeError as error:
             self._give_up(error)
             return self._step(*inputs)
@@ -127,7 +128,11 @@ class Replayed:
 
 
 class _Recording:
-    """What is kept for inputs of one shape: buffers, and the recording at the last learning rate."""
+    """What is kept for inputs of one shape: buffers, and the recording at the last learning rate.
+
+    `steps` are those made at this learning rate before it was recorded. So the one smaller minibatch of an epoch is
+    never recorded where every epoch has a learning rate of its own.
+    """
 
     def __init__(self, step: Callable[..., Tensor], inputs: Sequence[Tensor | None]) -> None:
         self._step, self.steps = step, 0
@@ -145,11 +150,15 @@ class _Recording:
         """The step on what the buffers hold."""
         return self._step(*self._buffers)
 
-    def at(self, rate_factor: float, recorder: Recorder) -> Work:
-        """The recording at this learning rate."""
-        if self._replay is None or rate_factor != self._rate_factor:
-            self._replay = None  # gives its memory back before the next takes as much
-            self._replay, self._rate_factor = recorder.record(self.work), rate_factor
+    def use(self, rate_factor: float) -> None:
+        """Go on at this learning rate; a recording at another one gives its memory back."""
+        if rate_factor != self._rate_factor:
+            self._replay, self._rate_factor, self.steps = None, rate_factor, 0
+
+    def replay_by(self, recorder: Recorder) -> Work:
+        """The recording."""
+        if self._replay is None:
+            self._replay = recorder.record(self.work)
         return self._replay
 
 

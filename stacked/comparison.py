@@ -22,7 +22,7 @@ from stacked.errors import DivergedError
 from stacked.rows import Array
 from stacked.seeds import fit_classifiers, fit_stacks
 from stacked.stack import StackedAutoencoder
-from stacked.together import Turn
+from stacked.together import Turn, among
 from stacked.training_config import TrainingConfig
 from stacked.trial import JointCompute, Outcome
 from stacked.trial_folder import TrialFolder
@@ -156,9 +156,7 @@ def run_seeds(
     going = [k for k, failure in enumerate(failures) if failure is None]
     if going:
         fitted = [classifiers[k] for k in going]
-        ends = fit_classifiers(
-            fitted, data.x_train, data.y_train, recipe.finetuning, turn=lambda place: turn(going[place])
-        )
+        ends = fit_classifiers(fitted, data.x_train, data.y_train, recipe.finetuning, turn=among(going, turn))
         for k, failure in zip(going, ends, strict=True):
             failures[k] = failure
     seconds = (time.perf_counter() - began) / len(seeds)

@@ -88,6 +88,7 @@ class _Abreast:
         return self._replayed(first.rate_factor, *parts).unbind()
 
     def part(self, going: Sequence[Training]) -> None:
+        self._replayed = None  # it knows this object, which would live on with all its recordings
         states = _parted(self._optimizer.state(), len(self._trainings))
         _renew(going)
         for training, state in zip(self._trainings, states, strict=True):

@@ -26,11 +26,8 @@ def binary_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def softmax_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
-    """-1/n sum t log softmax(z), in nats; `target` is one-hot, shape `(n, n_classes)`.
-
-    Of several models at once, shape `(n_models, n, n_classes)`, one loss each.
-    """
-    return -(target * torch.log_softmax(logits, dim=-1)).sum((-2, -1)) / logits.shape[-2]
+    """-1/n sum t log softmax(z), in nats; `target` is one-hot, shape `(n, n_classes)`."""
+    return -(target * torch.log_softmax(logits, dim=1)).sum() / logits.shape[0]
 
 
 def kl_divergence(mean: Tensor, target: float) -> Tensor:

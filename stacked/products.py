@@ -34,7 +34,7 @@ class Products:
     def add_to_bias(
         self, gradient: Tensor, transposed_delta: Tensor, ones: Tensor, decay: float, scale: float
     ) -> None:
-        """gradient <- decay * gradient + scale * sum over rows of delta; `ones` has shape `(n,)`."""
+        """gradient <- decay * gradient + scale * sum over rows of delta; `ones` has a 1 for every row."""
         if gradient.dim() == 1:
             gradient.addmv_(transposed_delta, ones, beta=decay, alpha=scale)
         else:

@@ -88,6 +88,9 @@ class Ranks:
         if self.size > 1 and device.type not in ("cpu", "cuda"):
             expected, remedy = "cpu or cuda for several processes", "choose one of these, or start one process"
             raise mismatch("device", expected=expected, received=repr(device.type), remedy=remedy)
+        if self.size > 1 and device.type == "cuda" and device.index is not None:
+            expected, remedy = "'cuda', of which every process takes one of its own", "leave the number out"
+            raise mismatch("device", expected=expected, received=repr(str(device)), remedy=remedy)
 
     def wait(self) -> None:
         """Wait until all ranks have come so far."""
@@ -145,10 +148,9 @@ class Ranks:
         try:
             yield
         except RuntimeError as error:
-            raise LostError(
-                f"rank {self.rank}: another process of the training was lost; the same command goes on from the last "
-                "checkpoint"
-            ) from error
+            reason = str(error).partition("\n")[0]
+            what = f"rank {self.rank}: another process of the training was lost ({reason})"
+            raise LostError(f"{what}; the same command goes on from the last checkpoint") from error
 
 
 ALONE = Ranks()

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from stacked.autoencoders import Autoencoder
 from stacked.callbacks import History
 from stacked.classifier import FeedforwardClassifier
 from stacked.codes import Ascent
@@ -12,8 +13,8 @@ from stacked.labelled_rows import labelled_tables
 from stacked.rows import fingerprint
 from stacked.stack import StackedAutoencoder
 from stacked.stack_checks import checked_tables
-from stacked.temporary_cache import cache_for_run
-from stacked.together import Turn, train_together
+from stacked.temporary_cache import cache_for_run, make_room
+from stacked.together import Turn, among, train_together
 from stacked.training_config import TrainingConfig, check_config, check_plan
 
 
@@ -51,15 +52,15 @@ def fit_stacks(
         stacks, StackedAutoencoder, lambda stack: (stack.settings, stack.training, stack.dtype, stack.device)
     )
     tables = checked_tables(x, validation, stacks[0].settings, stacks[0].dtype)
-    origins = [fingerprint(rows) for rows in tables]
+    layers = [stack.planned_layers(tables) for stack in stacks]
+    are_kept = any(stack.cache is not None for stack in stacks)
+    origins = [fingerprint(rows) for rows in tables] if are_kept else ["rows", "validation"][: len(tables)]
+    n_bytes = sum(stacks[0].disk_bytes(len(rows)) for rows in tables)
     with contextlib.ExitStack() as life:
         caches = [life.enter_context(cache_for_run(stack.cache, None)) for stack in stacks]
-        rising = [
-            _Rising(stack, Ascent(tables, origins, cache), tables[0].shape[1])
-            for stack, cache in zip(stacks, caches, strict=True)
-        ]
-        for number, (layer, config) in enumerate(zip(rising[0].layers, stacks[0].training, strict=True), start=1):
-            check_plan(layer, config, len(tables[0]), validation is not None, f"layer {number}")
+        make_room(caches[0], n_bytes * len(stacks), kept=are_kept)
+        ascents = [Ascent(tables, origins, cache) for cache in caches]
+        rising = [_Rising(*of_one) for of_one in zip(stacks, layers, ascents, strict=True)]
         for number in range(1, len(stacks[0].settings) + 1):
             _train_level(number, rising, turn)
     for each in rising:
@@ -71,9 +72,8 @@ def fit_stacks(
 class _Rising:
     """A stack on its way up: layers that are drawn, and then trained one by one."""
 
-    def __init__(self, stack: StackedAutoencoder, ascent: Ascent, n_inputs: int) -> None:
-        self.stack, self.ascent = stack, ascent
-        self.layers = stack.drawn_layers(n_inputs)
+    def __init__(self, stack: StackedAutoencoder, layers: list[Autoencoder], ascent: Ascent) -> None:
+        self.stack, self.layers, self.ascent = stack, layers, ascent
         self.histories: list[History] = []
         self.failure: DivergedError | None = None
 
@@ -84,7 +84,7 @@ def _train_level(number: int, rising: Sequence[_Rising], turn: Turn) -> None:
     if not going:
         return
     trainings = [rising[k].stack.training_of(number, rising[k].layers[number - 1], []) for k in going]
-    failures = train_together(trainings, [rising[k].ascent.examples() for k in going], turn=_among(going, turn))
+    failures = train_together(trainings, [rising[k].ascent.examples() for k in going], turn=among(going, turn))
     for k, training, failure in zip(going, trainings, failures, strict=True):
         rising[k].failure = failure
         rising[k].histories.append(training.history)
@@ -130,11 +130,6 @@ def fit_classifiers(
         if failure is None:
             classifier.history = fine_tuning.history
     return failures
-
-
-def _among(numbers: Sequence[int], turn: Turn) -> Turn:
-    """Told the place of one of these, tells its number."""
-    return lambda place: turn(numbers[place])
 
 
 def _check_alike(models: Any, kind: type, described: Callable[[Any], Any]) -> None:

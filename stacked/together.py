@@ -20,6 +20,11 @@ Turn = Callable[[int], None]
 """Told, by its number, which training is looked after next; for who sorts what is said of them."""
 
 
+def among(numbers: Sequence[int], turn: Turn) -> Turn:
+    """Told the place of one of these numbers, tells the number."""
+    return lambda place: turn(numbers[place])
+
+
 def train_together(
     trainings: Sequence[Training],
     examples: Sequence[Sequence[Examples]],
@@ -82,7 +87,7 @@ def _check_alike(trainings: Sequence[Training], examples: Sequence[Sequence[Exam
 
 def _kind(training: Training) -> tuple[object, ...]:
     """What trainings must share to step together; settings of their models are for callers to compare."""
-    shapes = {name: value.shape for name, value in training.model.state_dict().items()}
+    shapes = {name: (value.shape, value.dtype) for name, value in training.model.state_dict().items()}
     return type(training.model), shapes, training.config, training.device
 
 

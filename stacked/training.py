@@ -134,7 +134,7 @@ class Training:
     def begun(
         self, examples: Examples, validation: Examples | None = None, *, checkpoints: Checkpoints | None = None
     ) -> Iterator[None]:
-        """All that comes before the first epoch and after the last; `fit` is made of this and the four below."""
+        """All that comes before the first epoch and after the last; `fit` is made of this and the five below."""
         check_plan(self.model, self.config, len(examples.numbers), validation is not None, self.name)
         if validation is None and self.config.validation_fraction > 0:
             examples, validation = examples.split(self.config.validation_fraction, self.streams.validation)
@@ -154,7 +154,8 @@ class Training:
             for callback in self.callbacks:
                 callback.on_end(self)
         finally:
-            self._replayed = None
+            del self._batches, self.optimizer  # which hold as much as the rows and the weights do
+            self._held_out = self._replayed = None
             if self._shared is not None:
                 self._shared.release()
             self.model.release()
@@ -261,6 +262,7 @@ class Training:
         self.stopping = any(self.ranks.gather(self.stopping))
         if sample is not None and len(self.history) < self.config.epochs and not self.stopping:
             self.model.revive(sample, self.streams.noise)
+            self.ranks.equal_(self.model.state_dict().values())
 
     def advance(self, epochs: float) -> None:
         """Tell the model how many epochs have passed."""

@@ -125,7 +125,7 @@ def test_an_interrupted_run_goes_on_with_the_same_bits(trained):
 
 
 def test_another_number_of_processes_goes_on_with_a_run(trained, tmp_path):
-    with pytest.warns(StackedWarning, match="begun with processes = 2 and goes on with processes = 1"):
+    with pytest.warns(StackedWarning, match="begun with .*processes = 2 and goes on with .*processes = 1"):
         stack = INTERRUPTED.fit(trained["two"] / "left")
     assert_close(outcome(stack), outcome(INTERRUPTED.fit(tmp_path / "alone")), 1e-12)
 

@@ -218,3 +218,9 @@ def test_models_of_two_kinds_are_refused(rows):
     pair = [alone(3, training(), Plain(7)), alone(4, training(), Denoising(7))]
     with pytest.raises(StackedError, match="let them differ in seeds only"):
         train_together(pair, [[Examples.all_of(rows)]] * 2)
+
+
+def test_models_in_different_precisions_do_not_go_together(rows):
+    trainings = [training_of(dtype) for dtype in (torch.float32, torch.float64)]
+    with pytest.raises(StackedError, match="expected trainings like"):
+        train_together(trainings, [[Examples.all_of(rows)]] * 2)

@@ -104,7 +104,9 @@ class SparseAutoencoder(DenseAutoencoder):
 
     def advance(self, epochs: float) -> None:
         settings = self.settings
-        self.encoder.activation = activation_named(settings.penalty.code_activation(settings.activation, epochs))
+        name = settings.penalty.code_activation(settings.activation, epochs)
+        if name != self.encoder.activation.name:
+            self.encoder.activation = activation_named(name)
 
     @property
     def changes_until(self) -> float:
