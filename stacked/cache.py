@@ -21,7 +21,7 @@ from stacked.cache_entry import (
     reserve,
     write_entry,
 )
-from stacked.errors import StackedWarning, check_count, check_flag
+from stacked.errors import StackedWarning, check_count, check_flag, mismatch
 from stacked.files import blaming, locked, remove_abandoned
 from stacked.paths import PathLike, named_path
 from stacked.rows import Array
@@ -92,8 +92,11 @@ class CodeCache:
         return self.folder / f"{key}.h5"
 
     def check_room(self, n_bytes: int) -> None:
-        """Raise when the disk of the folder, which need not exist yet, has less than `n_bytes` left."""
+        """Raise when the folder, which need not exist yet, is none, or its disk has less than `n_bytes` left."""
         folder = self.folder.absolute()
+        if os.path.exists(folder) and not os.path.isdir(folder):
+            expected, remedy = "a folder for codes", "name another"
+            raise mismatch(str(folder), expected=expected, received="a file", remedy=remedy)
         check_space(next(place for place in (folder, *folder.parents) if os.path.isdir(place)), n_bytes)
 
     def size(self) -> int:

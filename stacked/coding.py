@@ -11,7 +11,7 @@ from stacked.autoencoders import Autoencoder
 from stacked.cache import CodeCache
 from stacked.codes import cached_codes, code_key, decoded, encode_rows, encoded
 from stacked.dense import Dense
-from stacked.destinations import destination
+from stacked.destinations import check_apart, destination
 from stacked.devices import numpy_dtype
 from stacked.errors import StackedError, check_count, mismatch
 from stacked.rows import Array, Rows, as_rows, fingerprint, map_rows, value_range
@@ -56,6 +56,7 @@ class Coding:
         layers, rows = self.up_to(depth), as_rows(x, "x", self.n_inputs)
         if self.cache is None or out is not None:
             out = destination(out, (len(rows), layers[-1].settings.n_units), numpy_dtype(self.dtype))
+        check_apart(rows, out)
         value_range(rows, "x", self.dtype)
         if self.cache is None:
             return encode_rows(layers, rows, out)
@@ -67,6 +68,7 @@ class Coding:
         layers = self.up_to(depth)
         table = as_rows(codes, "codes", layers[-1].settings.n_units)
         out = destination(out, (len(table), self.n_inputs), numpy_dtype(self.dtype))
+        check_apart(table, out)
         value_range(table, "codes", self.dtype)
         return self._map(partial(decoded, layers), table, out)
 
@@ -74,6 +76,7 @@ class Coding:
         """Rows, shape `(n, n_inputs)`, encoded and decoded again, block by block; `out` as for `encode`."""
         layers, rows = self.up_to(depth), as_rows(x, "x", self.n_inputs)
         out = destination(out, (len(rows), self.n_inputs), numpy_dtype(self.dtype))
+        check_apart(rows, out)
         value_range(rows, "x", self.dtype)
         return self._map(lambda x: decoded(layers, encoded(layers, x)), rows, out)
 

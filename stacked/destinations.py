@@ -27,6 +27,23 @@ def destination(out: Any, shape: tuple[int, int], dtype: np.dtype[Any]) -> Array
     return taken
 
 
+def check_apart(rows: Any, out: Any) -> None:
+    """Raise when results would overwrite rows before these are read.
+
+    In the very place of the rows they may go, for a block is read before it is written.
+    """
+    arrays = isinstance(rows, np.ndarray) and isinstance(out, np.ndarray)
+    if arrays and np.may_share_memory(rows, out) and _place(rows) != _place(out):
+        remedy = "pass memory of its own"
+        raise mismatch(
+            "out", expected="an array apart from the rows", received="one that overlaps them", remedy=remedy
+        )
+
+
+def _place(array: Array) -> tuple[int, tuple[int, ...]]:
+    return array.__array_interface__["data"][0], array.strides
+
+
 def _unsuitable(out: Any, shape: tuple[int, int], dtype: np.dtype[Any]) -> str:
     """What is wrong with `out`, as it was received; nothing where it will do."""
     is_dataset = hdf5.is_dataset(out)

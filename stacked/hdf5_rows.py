@@ -63,6 +63,9 @@ class DatasetRows:
             raise mismatch(self._name, expected="an open file", received="a closed one", remedy=remedy)
         with hdf5.reading(f"{self._name}, rows {start} to {stop - 1}", _DAMAGED):
             values: NDArray[Any] = self._dataset[index]
+        if len(values) < stop - start:
+            expected, remedy = f"rows {start} to {stop - 1}", "leave it as it is while its rows are read"
+            raise mismatch(self._name, expected=expected, received=f"{len(values)} of them", remedy=remedy)
         return values
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:

@@ -1,6 +1,7 @@
 """In what precision a training multiplies matrices; everything else is computed in the dtype of the model."""
 
 import contextlib
+import threading
 from collections.abc import Iterator
 
 import torch
@@ -22,15 +23,33 @@ def autocast(precision: str, device: torch.device) -> contextlib.AbstractContext
 
 
 def tensor_cores(precision: str) -> contextlib.AbstractContextManager[None]:
-    """In which torch may multiply in TensorFloat32 where that is wanted; its switch, which is global, is put back."""
-    return _allowed() if precision == "tf32" else contextlib.nullcontext()
+    """In which torch may multiply in TensorFloat32 where that is wanted; its switch is put back.
+
+    The switch is that of the process: what other threads multiply meanwhile may be rounded too.
+    """
+    return _SWITCH.on() if precision == "tf32" else contextlib.nullcontext()
 
 
-@contextlib.contextmanager
-def _allowed() -> Iterator[None]:
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
+class _Switch:
+    """Turned by the first thread that wants it, and put back by the last."""
+
+    def __init__(self) -> None:
+        self._lock, self._users, self._before = threading.Lock(), 0, ""
+
+    @contextlib.contextmanager
+    def on(self) -> Iterator[None]:
+        with self._lock:
+            if self._users == 0:
+                self._before = torch.get_float32_matmul_precision()
+                torch.set_float32_matmul_precision("high")
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if self._users == 0:
+                    torch.set_float32_matmul_precision(self._before)
+
+
+_SWITCH = _Switch()

@@ -15,6 +15,7 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
+from stacked.differences import differences
 from stacked.errors import StackedError, StackedWarning, mismatch
 from stacked.examples import Share
 
@@ -97,11 +98,12 @@ class Ranks:
         self.gather(None)
 
     def check_same(self, what: str, fact: Any) -> None:
-        """Raise unless all say the same; rank 0 tells, and the others raise `RefusedElsewhereError`."""
+        """Raise unless all say the same, fit for JSON; rank 0 tells, and the others raise `RefusedElsewhereError`."""
         facts = self.gather(fact)
         for rank, other in enumerate(facts):
             if other != facts[0]:
-                expected, received = f"the same on all ranks, {facts[0]} on rank 0", f"{other} on rank {rank}"
+                own, theirs = differences({what: other}, {what: facts[0]})
+                expected, received = f"the same on all ranks, {own} on rank 0", f"{theirs} on rank {rank}"
                 remedy = "give all the same rows and settings, and a folder that all see"
                 error = mismatch(what, expected=expected, received=received, remedy=remedy)
                 raise error if self.leads else RefusedElsewhereError(str(error))

@@ -62,7 +62,7 @@ class RunDirectory:
             when they do not agree on the run.
         """
         owner = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
-        ranks.check_same("the run", owner)
+        ranks.check_same("run", description)
         with contextlib.ExitStack() as stack:
             with ranks.agreeing():
                 if ranks.leads:

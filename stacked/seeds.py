@@ -138,6 +138,9 @@ def _check_alike(models: Any, kind: type, described: Callable[[Any], Any]) -> No
     if not isinstance(models, list | tuple) or not models or not all(isinstance(model, kind) for model in models):
         remedy = "pass some that differ in their seed"
         raise mismatch(name, expected=f"a list of {kind.__name__}", received=repr(models), remedy=remedy)
+    if len({id(model) for model in models}) < len(models):
+        remedy = "make one for each seed"
+        raise mismatch(name, expected="every model once", received="one of them twice", remedy=remedy)
     for number, model in enumerate(models, start=1):
         if described(model) != described(models[0]):
             expected, received = "settings like those of the first", f"others at number {number}"

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from stacked import CodeCache, FeedforwardClassifier, Plain, StackedAutoencoder, Variational
+from stacked import CodeCache, FeedforwardClassifier, Plain, StackedAutoencoder, StackedError, Variational
 from stacked.hdf5_rows import DatasetRows
 from stacked.rows import BLOCK, as_rows
 
@@ -88,3 +88,12 @@ def test_rows_are_read_once_to_be_checked_and_once_to_be_used(stack, tmp_path):
             rows = Counted(dataset)
             call(as_rows(rows))
             assert rows.n_read == 2 * N
+
+
+def test_results_that_would_overwrite_rows_are_refused():
+    memory = np.random.default_rng(0).random((9000, 6), dtype=np.float32)
+    stack = StackedAutoencoder([Plain(6)], seed=0).draw(6)
+    expected = stack.encode(memory[:6000])
+    with pytest.raises(StackedError, match="out: expected an array apart from the rows, received one that overlaps"):
+        stack.encode(memory[:6000], out=memory[1000:7000])
+    np.testing.assert_array_equal(stack.encode(memory[:6000], out=memory[:6000]), expected)  # in their very place

@@ -256,3 +256,13 @@ def test_creating_replaces_a_file(tmp_path):
     hdf5.create_contiguous(path, "codes", (3, 2), np.dtype("f4"), 512)
     with h5py.File(path) as file:
         assert file["codes"].shape == (3, 2)
+
+
+def test_a_dataset_that_shrinks_while_it_is_read_is_told(tmp_path):
+    with h5py.File(tmp_path / "rows.h5", "w") as file:
+        dataset = file.create_dataset("x", data=np.zeros((100, 3)), chunks=(10, 3), maxshape=(None, 3))
+        rows = as_rows(dataset)
+        dataset.resize(95, axis=0)
+        assert rows[80:90].shape == (10, 3)
+        with pytest.raises(StackedError, match="expected rows 90 to 99, received 5 of them; leave it as it is"):
+            rows[90:100]

@@ -22,6 +22,7 @@ from stacked import (
 )
 from stacked.gradients import Accumulation
 from stacked.model import Batch
+from stacked.precision import tensor_cores
 from stacked.products import RoundedProducts
 from stacked.randomness import Seeded
 from stacked.settings import from_json, to_json
@@ -198,3 +199,13 @@ def test_the_precision_is_kept_with_the_settings(rows, tmp_path):
     assert np.array_equal(loaded.encode(rows), stack.encode(rows))
     with pytest.raises(StackedError, match="precision = float32, received one with training 1 precision = bf16"):
         StackedAutoencoder([Plain(7)], training("float32")).fit(rows, run=tmp_path / "run")
+
+
+def test_the_switch_of_tensor_cores_is_put_back_by_the_last_of_several_threads():
+    before, first, second = torch.get_float32_matmul_precision(), tensor_cores("tf32"), tensor_cores("tf32")
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert torch.get_float32_matmul_precision() == "high"
+    second.__exit__(None, None, None)
+    assert torch.get_float32_matmul_precision() == before

@@ -135,7 +135,7 @@ def test_another_number_of_processes_goes_on_with_a_run(trained, tmp_path):
     [
         ("no run", 0, "run: expected a folder that all ranks see, received None; pass one, for there they leave"),
         ("bad rows on rank 1", 1, "x: expected finite numbers, received inf in row 0, column 0; remove or fill in"),
-        ("other rows on rank 1", 0, "the run: expected the same on all ranks"),
+        ("other rows on rank 1", 0, "run: expected the same on all ranks, run values of x = "),
         ("another folder on rank 1", 1, "expected the run that rank 0 has there, received none; name a folder"),
     ],
 )

@@ -221,6 +221,16 @@ def test_models_of_two_kinds_are_refused(rows):
 
 
 def test_models_in_different_precisions_do_not_go_together(rows):
-    trainings = [training_of(dtype) for dtype in (torch.float32, torch.float64)]
+    def made(dtype):
+        streams = Streams.of(Seeded(0), "layer", device=torch.device("cpu"))
+        return Training(Plain(7).build(rows.shape[1], dtype), training(), streams)
+
+    trainings = [made(dtype) for dtype in (torch.float32, torch.float64)]
     with pytest.raises(StackedError, match="expected trainings like"):
         train_together(trainings, [[Examples.all_of(rows)]] * 2)
+
+
+def test_a_model_is_trained_once(rows):
+    stack = stacks([Plain(7)], training())[0]
+    with pytest.raises(StackedError, match="stacks: expected every model once, received one of them twice"):
+        fit_stacks([stack, stack], rows)
