@@ -37,9 +37,13 @@ class Activation:
         return activation_named, (self.name,)
 
 
+sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
+"""From an error and a sigmoid `a`, error * a * (1 - a) into `grad_input`; looked up once, for it is called often."""
+
+
 def _sigmoid_derivative_(error: Tensor, a: Tensor) -> Tensor:
     """error * a * (1 - a)"""
-    torch.ops.aten.sigmoid_backward.grad_input(error, a, grad_input=error)
+    sigmoid_backward(error, a, grad_input=error)
     return error
 
 

@@ -44,6 +44,8 @@ class Batches:
         self._order = Order(examples.rows, examples.numbers)
         self._reader = reader_of(examples.rows, self._order, device)
         self._room = self._reader.room(self._n_own(0))
+        at_home = (self._room.dtype, self._room.device.type) == (dtype, device.type)
+        self._as_it_is = at_home and not isinstance(self._rows, ScaledRows)
 
     def shuffled(self, stream: Stream, skip: int = 0) -> Generator[Minibatch]:
         """One epoch in random order, without its first `skip` rows, a whole number of minibatches."""
@@ -87,7 +89,7 @@ class Batches:
                     portion, at = next(portions), 0
                     left = len(portion.numbers)
                 n = min(size - filled, left)
-                portion.gather(slice(at, at + n), x if n == size else x[filled : filled + n])
+                portion.gather(at, n, x if n == size else x[filled : filled + n])
                 if self._labels is not None:
                     numbers = portion.numbers[at : at + n].to(self._device)
                     labels.append(torch.index_select(self._labels, 0, numbers))
@@ -121,6 +123,8 @@ class Batches:
         return stop - start
 
     def _placed(self, x: Tensor) -> Tensor:
+        if self._as_it_is:
+            return x
         x = x.to(self._device)
         if isinstance(self._rows, ScaledRows):
             x = scaled(x, self._rows)

@@ -160,7 +160,7 @@ class Backpropagation:
         self.products.add_to_bias(bias.grad, space.transposed_deltas[k], space.ones, how.decay, scale)
 
     def _space_for(self, inputs: Tensor) -> _WorkSpace:
-        key = (inputs.shape[:-1], inputs.dtype, inputs.device)
+        key = (inputs.shape, inputs.dtype, inputs.device)
         if key not in self._spaces:
             self._spaces[key] = _WorkSpace(inputs, self._layers)
         return self._spaces[key]

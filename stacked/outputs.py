@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stacked.activations import sigmoid_backward
 from stacked.losses import binary_cross_entropy, softmax_cross_entropy, squared_error
 
 
@@ -24,7 +25,9 @@ def _inner(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _half_squares(error: Tensor) -> Tensor:
-    return _inner(error, error).mul_(0.5 / error.shape[-2])
+    flat = error.view(-1) if error.dim() == 2 else error.flatten(-2)
+    squares = torch.dot(flat, flat) if error.dim() == 2 else torch.linalg.vecdot(flat, flat)
+    return squares.mul_(0.5 / error.shape[-2])
 
 
 class Output(ABC):
@@ -55,7 +58,7 @@ class SigmoidSquaredError(Output):
     def delta_(self, logits: Tensor, target: Tensor, out: Tensor) -> Tensor:
         torch.sub(logits.sigmoid_(), target, out=out)
         loss = _half_squares(out)
-        torch.ops.aten.sigmoid_backward.grad_input(out, logits, grad_input=out)
+        sigmoid_backward(out, logits, grad_input=out)
         return loss
 
 

@@ -4,6 +4,7 @@ A stream is named by a seed and a purpose, such as "corruption of layer 1". Stre
 purposes are independent: a change in how one is used leaves the others as they were.
 """
 
+import functools
 import hashlib
 from abc import ABC, abstractmethod
 
@@ -92,9 +93,10 @@ class HostStream(Stream):
         return torch.from_numpy(numbers).to(like.dtype)
 
     def keep_mask(self, like: Tensor, drop: float) -> Tensor:
-        words = self._bits.random_raw(_n_words(like, drop))
-        bits = words.view(np.int8 if _n_bits(drop) == 8 else np.int16)[: like.numel()]
-        return _compared(torch.from_numpy(bits), like, drop)
+        n_bits, n = _n_bits(drop), like.numel()
+        words = self._bits.random_raw(-(-n * n_bits // 64))
+        bits = words.view(np.int8 if n_bits == 8 else np.int16)
+        return _compared(torch.from_numpy(bits if len(bits) == n else bits[:n]), like, drop)
 
     def state(self) -> Tensor:
         held = self._bits.state
@@ -151,6 +153,7 @@ def _seed_of(name: str) -> int:
 # serve where they give the probability exactly; otherwise 16 round it to a multiple of 2**-16.
 
 
+@functools.cache
 def _n_bits(drop: float) -> int:
     return 8 if float(drop * 2**8).is_integer() else 16
 

@@ -29,9 +29,9 @@ class Portion(NamedTuple):
     places: Tensor
     numbers: Tensor
 
-    def gather(self, some: slice, out: Tensor) -> None:
-        """Fill `out`, shape `(n, n_inputs)`, with some of the rows, as they are stored."""
-        places = self.places[some]
+    def gather(self, start: int, n_rows: int, out: Tensor) -> None:
+        """Fill `out`, shape `(n_rows, n_inputs)`, with so many of the rows, as they are stored."""
+        places = self.places.narrow(0, start, n_rows)
         if isinstance(self.table, Tensor):
             torch.index_select(self.table, 0, places, out=out)
         else:

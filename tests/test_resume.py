@@ -130,7 +130,8 @@ def test_a_resumed_epoch_does_not_gather_the_rows_it_has_had(rows, tmp_path, mon
 
     read = []
     gather = Portion.gather
-    monkeypatch.setattr(Portion, "gather", lambda self, some, out: read.append(len(out)) or gather(self, some, out))
+    watched = lambda self, start, n_rows, out: read.append(len(out)) or gather(self, start, n_rows, out)  # noqa: E731
+    monkeypatch.setattr(Portion, "gather", watched)
     with pytest.raises(KeyboardInterrupt):
         fit(run=RunDirectory(tmp_path, 0), callbacks=[Interrupt(5)])
     read.clear()
