@@ -19,15 +19,14 @@ from stacked.losses import binary_cross_entropy, softmax_cross_entropy, squared_
 def _inner(a: Tensor, b: Tensor) -> Tensor:
     """The sum of the products over rows and units; a scalar, or one number a model."""
     if a.dim() == 2:
-        return torch.dot(a.reshape(-1), b.reshape(-1))
+        flat = a.reshape(-1)
+        return torch.dot(flat, flat if b is a else b.reshape(-1))
     sums: Tensor = torch.linalg.vecdot(a.flatten(-2), b.flatten(-2))
     return sums
 
 
 def _half_squares(error: Tensor) -> Tensor:
-    flat = error.view(-1) if error.dim() == 2 else error.flatten(-2)
-    squares = torch.dot(flat, flat) if error.dim() == 2 else torch.linalg.vecdot(flat, flat)
-    return squares.mul_(0.5 / error.shape[-2])
+    return _inner(error, error).mul_(0.5 / error.shape[-2])
 
 
 class Output(ABC):

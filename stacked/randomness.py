@@ -93,10 +93,9 @@ class HostStream(Stream):
         return torch.from_numpy(numbers).to(like.dtype)
 
     def keep_mask(self, like: Tensor, drop: float) -> Tensor:
-        n_bits, n = _n_bits(drop), like.numel()
-        words = self._bits.random_raw(-(-n * n_bits // 64))
-        bits = words.view(np.int8 if n_bits == 8 else np.int16)
-        return _compared(torch.from_numpy(bits if len(bits) == n else bits[:n]), like, drop)
+        words = self._bits.random_raw(_n_words(like, drop))
+        bits = words.view(np.int8 if _n_bits(drop) == 8 else np.int16)[: like.numel()]
+        return _compared(torch.from_numpy(bits), like, drop)
 
     def state(self) -> Tensor:
         held = self._bits.state

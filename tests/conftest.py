@@ -1,10 +1,11 @@
-"""What the tests share: small rows in [0, 1], and one example of every kind of layer."""
+"""What the tests share: small rows in [0, 1], one example of every kind of layer, an interruption."""
 
 import numpy as np
 import pytest
 import torch
 
 from stacked import (
+    Callback,
     Contractive,
     Denoising,
     Gaussian,
@@ -71,3 +72,15 @@ def _global_random_state_untouched():
     yield
     assert torch.equal(torch_state, torch.get_rng_state())
     assert (numpy_state == np.random.get_state()[1]).all()
+
+
+class Interrupting(Callback):
+    """Ends a training after so many steps."""
+
+    def __init__(self, steps):
+        self.left = steps
+
+    def on_step(self, training, n_rows):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt

@@ -10,13 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from conftest import KINDS
+from conftest import KINDS, Interrupting
 
 from stacked import (
     LBFGS,
     SGD,
     Adam,
-    Callback,
     CodeCache,
     Denoising,
     DivergedError,
@@ -82,18 +81,6 @@ def of_three():
 
 SUITES = {"two": of_two, "three": of_three}
 INTERRUPTED = Case([Denoising(6)], TrainingConfig(epochs=4, batch_size=7, optimizer=Adam(0.05)))
-
-
-class Interrupting(Callback):
-    """Ends a training after so many steps."""
-
-    def __init__(self, steps):
-        self.left = steps
-
-    def on_step(self, training, n_rows):
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
 
 
 def outcome(stack):

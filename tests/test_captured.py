@@ -7,7 +7,7 @@ values copied out, one recording for each shape and learning rate.
 import numpy as np
 import pytest
 import torch
-from conftest import KINDS
+from conftest import KINDS, Interrupting
 
 from stacked import (
     LBFGS,
@@ -133,25 +133,13 @@ def test_what_the_host_decides_is_never_recorded(rows, monkeypatch):
     assert recorder.aside_ == 0
 
 
-class Breaks(Callback):
-    """Interrupts a training after so many steps."""
-
-    def __init__(self, steps):
-        self.left = steps
-
-    def on_step(self, training, n_rows):
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
-
-
 def test_a_replayed_training_goes_on_in_the_middle_of_an_epoch(rows, tmp_path, monkeypatch):
     config, settings = config_of("adam", schedule=CosineDecay()), Denoising(7)
     uninterrupted = fitted(settings, rows, config)
     recording_with(monkeypatch, Counting())
     stack = StackedAutoencoder([settings], config)
     with pytest.raises(KeyboardInterrupt):
-        stack.fit(rows, run=RunDirectory(tmp_path, seconds=0), callbacks=[Breaks(17)])
+        stack.fit(rows, run=RunDirectory(tmp_path, seconds=0), callbacks=[Interrupting(17)])
     check_same(stack.fit(rows, run=tmp_path), uninterrupted)
 
 
