@@ -37,7 +37,7 @@ class Point(NamedTuple):
 
 
 AXES = {
-    "rows": [Point(n, 32, 16) for n in (10**4, 10**5, 10**6, 10**7)],
+    "rows": [Point(n, 32, 16) for n in (10**4, 10**5, 10**6, 10**7, 3 * 10**7)],
     "width": [Point(2000, n, n) for n in (64, 128, 256, 512, 1024, 2048)],
     "depth": [Point(2000, 512, 512, depth) for depth in (1, 2, 4, 8, 16)],
 }

@@ -1,5 +1,7 @@
 """Training by hand in NumPy, tuned: no temporary of the size of a batch, masks of random bytes."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from cases import Case, Data, Rows
 
@@ -18,6 +20,11 @@ class NumPyNet:
         self.velocities = [np.zeros_like(parameter) for parameter in self.parameters]
         self.units = [np.empty((case.batch, width), np.float32) for width in case.widths]
         self.deltas = [np.empty_like(units) for units in self.units]
+
+    def epochs(self, data: Data) -> Iterator[float]:
+        """Train on all rows again and again; the mean loss of every epoch."""
+        while True:
+            yield self.epoch(data)
 
     def epoch(self, data: Data) -> float:
         """Train on all rows once; the mean loss."""

@@ -3,7 +3,7 @@
 And the matrix products alone, which nobody can do without: the floor.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 
 import torch
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 
-def products_of(case: Case, data: Data) -> Callable[[], None]:
-    """The matrix products of every step of an epoch and nothing else: forward, gradients, errors sent down."""
+def products_of(case: Case, data: Data) -> Iterator[float]:
+    """Epochs of the matrix products of every step and nothing else: forward, gradients, errors sent down."""
     widths, n = case.widths, case.batch
     x = torch.from_numpy(data.x)
     weights = [torch.rand(n_units, n_inputs) for n_inputs, n_units in pairwise(widths)]
@@ -22,7 +22,7 @@ def products_of(case: Case, data: Data) -> Callable[[], None]:
     units = [x[:n], *(torch.rand(n, width) for width in widths[1:])]
     deltas = [torch.rand(n, width) for width in widths]
 
-    def epoch() -> None:
+    while True:
         for _ in range(len(x) // n):
             for layer, weight in enumerate(weights):
                 torch.mm(units[layer], weight.t(), out=units[layer + 1])
@@ -30,8 +30,7 @@ def products_of(case: Case, data: Data) -> Callable[[], None]:
                 torch.mm(deltas[layer + 1].t(), units[layer], out=gradients[layer])
                 if layer > 0:
                     torch.mm(deltas[layer + 1], weights[layer], out=deltas[layer])
-
-    return epoch
+        yield 0.0
 
 
 class Tied(nn.Module):
@@ -46,31 +45,34 @@ class Tied(nn.Module):
         return F.linear(torch.sigmoid(self.encoder(x)), self.encoder.weight.t(), self.bias)
 
 
-def in_memory(case: Case, data: Data) -> float:
-    """A plain training loop on tensors in memory; the mean loss."""
+def in_memory(case: Case, data: Data) -> Iterator[float]:
+    """Epochs of a plain training loop on tensors in memory."""
     x, labels = torch.from_numpy(data.x), torch.from_numpy(data.labels)
-    orders = torch.randperm(len(x)).split(case.batch)
-    return _epoch(case, ((x[order], labels[order]) for order in orders))
+    return _epochs(case, lambda: ((x[some], labels[some]) for some in torch.randperm(len(x)).split(case.batch)))
 
 
-def with_loader(case: Case, data: Data) -> float:
+def with_loader(case: Case, data: Data) -> Iterator[float]:
     """The same through a DataLoader."""
     pairs = TensorDataset(torch.from_numpy(data.x), torch.from_numpy(data.labels))
-    return _epoch(case, DataLoader(pairs, batch_size=case.batch, shuffle=True))
+    loader = DataLoader(pairs, batch_size=case.batch, shuffle=True)
+    return _epochs(case, lambda: loader)
 
 
-def _epoch(case: Case, batches: Iterable[tuple[Tensor, Tensor]]) -> float:
+def _epochs(case: Case, minibatches: Callable[[], Iterable[tuple[Tensor, Tensor]]]) -> Iterator[float]:
     model = _model(case)
     optimizer = torch.optim.SGD(model.parameters(), lr=case.rate, momentum=case.momentum)
-    total, n_steps = 0.0, 0
-    for x, labels in batches:
-        corrupted = x * (torch.rand_like(x) > case.masking) if case.masking else x
-        loss = _loss(case, model(corrupted), x, labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        total, n_steps = total + loss.item(), n_steps + 1
-    return total / n_steps
+    while True:
+        losses = [_step(case, model, optimizer, x, labels) for x, labels in minibatches()]
+        yield sum(losses) / len(losses)
+
+
+def _step(case: Case, model: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, labels: Tensor) -> float:
+    corrupted = x * (torch.rand_like(x) > case.masking) if case.masking else x
+    loss = _loss(case, model(corrupted), x, labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
 
 
 def _model(case: Case) -> nn.Module:

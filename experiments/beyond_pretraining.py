@@ -39,9 +39,9 @@ from stacked import (
     StackedAutoencoder,
     TrainingConfig,
 )
-from stacked.classifier_settings import ClassifierSettings
 from stacked.evaluation import Evaluation
 from stacked.examples import Examples
+from stacked.feedforward_settings import ClassifierSettings
 from stacked.plots import Line, curves
 from stacked.randomness import Seeded
 from stacked.statistics import compare_pairs, holm

@@ -14,11 +14,12 @@ from .cache import CodeCache as CodeCache
 from .callbacks import Callback as Callback
 from .callbacks import EarlyStopping as EarlyStopping
 from .callbacks import History as History
+from .checkpoint import load as load
 from .checkpoint import load_classifier as load_classifier
+from .checkpoint import load_regressor as load_regressor
 from .checkpoint import load_stack as load_stack
 from .checkpoint import save as save
 from .classifier import FeedforwardClassifier as FeedforwardClassifier
-from .classifier_settings import ClassifierSettings as ClassifierSettings
 from .corruption import Gaussian as Gaussian
 from .corruption import Masking as Masking
 from .corruption import SaltAndPepper as SaltAndPepper
@@ -28,6 +29,8 @@ from .datasets import load_mnist as load_mnist
 from .errors import DivergedError as DivergedError
 from .errors import StackedError as StackedError
 from .errors import StackedWarning as StackedWarning
+from .feedforward_settings import ClassifierSettings as ClassifierSettings
+from .feedforward_settings import RegressorSettings as RegressorSettings
 from .hdf5_rows import Trusted as Trusted
 from .hdf5_tables import load_hdf5 as load_hdf5
 from .neighbours import Neighbours as Neighbours
@@ -35,10 +38,14 @@ from .neighbours import nearest as nearest
 from .optimizers import LBFGS as LBFGS
 from .optimizers import SGD as SGD
 from .optimizers import Adam as Adam
+from .provenance import Provenance as Provenance
 from .ranks import joined_ranks as joined_ranks
+from .regressor import FeedforwardRegressor as FeedforwardRegressor
 from .retrieval import CodeIndex as CodeIndex
 from .retrieval import load_index as load_index
 from .run_directory import RunDirectory as RunDirectory
+from .scaled_rows import ScaledRows as ScaledRows
+from .scaling import Scaling as Scaling
 from .schedules import CosineDecay as CosineDecay
 from .schedules import ExponentialDecay as ExponentialDecay
 from .stack import StackedAutoencoder as StackedAutoencoder

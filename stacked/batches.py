@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from stacked.examples import ALL, Examples, Share
+from stacked.lazy_rows import LazyRows
 from stacked.orders import Order
 from stacked.randomness import Stream
 from stacked.readers import Portion, in_memory_if_whole, reader_of
-from stacked.rows import ScaledRows, scaled
+from stacked.rows import stored_of
 
 Minibatch = tuple[Tensor, Tensor | None]
 """Rows `(size, n_inputs)`, which the next minibatch may overwrite, and their labels `(size,)` where there are any."""
@@ -45,7 +46,7 @@ class Batches:
         self._reader = reader_of(examples.rows, self._order, device)
         self._room = self._reader.room(self._n_own(0))
         at_home = (self._room.dtype, self._room.device.type) == (dtype, device.type)
-        self._as_it_is = at_home and not isinstance(self._rows, ScaledRows)
+        self._as_it_is = at_home and stored_of(self._rows) is self._rows
 
     def shuffled(self, stream: Stream, skip: int = 0) -> Generator[Minibatch]:
         """One epoch in random order, without its first `skip` rows, a whole number of minibatches."""
@@ -126,8 +127,8 @@ class Batches:
         if self._as_it_is:
             return x
         x = x.to(self._device)
-        if isinstance(self._rows, ScaledRows):
-            x = scaled(x, self._rows)
+        if isinstance(self._rows, LazyRows):
+            x = self._rows.numbers_of(x)
         return x.to(self._dtype)
 
     def _joined(self, labels: list[Tensor]) -> Tensor | None:

@@ -5,7 +5,7 @@ import json
 import math
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,45 +13,73 @@ from torch import Tensor, nn
 from stacked.autoencoders import SETTINGS as LAYER_SETTINGS
 from stacked.cache import CodeCache
 from stacked.callbacks import History, Record
-from stacked.classifier import FeedforwardClassifier, bare_layers
-from stacked.classifier_settings import ClassifierSettings
+from stacked.classifier import FeedforwardClassifier
 from stacked.devices import device_named, dtype_named, numpy_dtype
 from stacked.errors import check_count, check_number, making_use_of, mismatch
-from stacked.model_files import read_model, read_tensors, write_model
+from stacked.feedforward_settings import ClassifierSettings, RegressorSettings
+from stacked.model_card import model_card
+from stacked.model_files import kind_of_model, read_model, read_tensors, write_model
+from stacked.network import bare_layers
 from stacked.paths import PathLike, named_path
+from stacked.provenance import Provenance
 from stacked.randomness import Seeded
+from stacked.regressor import FeedforwardRegressor
+from stacked.scaling import from_description, planned_scaling, to_description
 from stacked.settings import from_json, to_json
 from stacked.stack import StackedAutoencoder
 from stacked.training_config import SETTINGS as TRAINING_SETTINGS
 
-_KINDS = (*LAYER_SETTINGS, *TRAINING_SETTINGS, ClassifierSettings)
-_STACK_FIELDS = ("n_inputs", "layers", "training", "histories", "fine_tuning", "dtype", "seed")
-_CLASSIFIER_FIELDS = ("settings", "n_frozen", "history", "dtype", "seed")
+_KINDS = (*LAYER_SETTINGS, *TRAINING_SETTINGS, ClassifierSettings, RegressorSettings, Provenance)
+_COMMON_FIELDS = ("dtype", "seed", "scaling", "provenance")
+_STACK_FIELDS = (*_COMMON_FIELDS, "n_inputs", "layers", "training", "histories", "fine_tuning")
+_NETWORK_FIELDS = (*_COMMON_FIELDS, "settings", "n_frozen", "history", "target_scaling")
+_NETWORKS: dict[str, type[FeedforwardClassifier] | type[FeedforwardRegressor]] = {
+    "classifier": FeedforwardClassifier,
+    "regressor": FeedforwardRegressor,
+}
+
+Model = StackedAutoencoder | FeedforwardClassifier | FeedforwardRegressor
 
 
-def save(model: StackedAutoencoder | FeedforwardClassifier, folder: PathLike) -> Path:
-    """Write a trained stack or a classifier into a folder, in place of an earlier one, and return the folder.
+def save(model: Model, folder: PathLike) -> Path:
+    """Write a trained stack or network into a folder, in place of an earlier one, and return the folder.
+
+    Besides the model the folder holds `README.md`, a model card: what it is, what it was trained on, its figures, and
+    how it is loaded.
 
     Raises
     ------
     StackedError
         When the stack is not trained, or the folder cannot be written.
     """
-    if not isinstance(model, StackedAutoencoder | FeedforwardClassifier):
+    if not isinstance(model, Model):
         expected, remedy = "a StackedAutoencoder or FeedforwardClassifier", "pass the trained model itself"
         raise mismatch("model", expected=expected, received=type(model).__name__, remedy=remedy)
     path = named_path(folder, "folder")
-    write_model(path, *_parts(model))
+    description, tensors = _parts(model)
+    write_model(path, description, tensors, model_card(model))
     return path
 
 
-def model_key(model: StackedAutoencoder | FeedforwardClassifier) -> str:
+def model_key(model: Model) -> str:
     """SHA-256 of all that `save` keeps of a model, as hexadecimal digits."""
     description, tensors = _parts(model)
     digest = hashlib.sha256(json.dumps(description).encode())
     for tensor in tensors.values():
         digest.update(tensor.cpu().numpy().tobytes())
     return digest.hexdigest()
+
+
+def load(folder: PathLike, *, device: str = "cpu") -> Model:
+    """The model that was saved in a folder, of whatever kind.
+
+    Raises
+    ------
+    StackedError
+        When the folder holds no model, or one that is damaged or of another version.
+    """
+    kind = kind_of_model(named_path(folder, "folder"))
+    return load_stack(folder, device=device) if kind == "stack" else _load_network(folder, kind, device)
 
 
 def load_stack(
@@ -82,6 +110,7 @@ def load_stack(
         nn.ModuleList(stack.layers).load_state_dict(tensors)
         stack.histories = _histories(description["histories"], len(layers))
         stack.fine_tuning = _history(description["fine_tuning"])
+        _restore_common(stack, description, stack.n_inputs)
     return stack
 
 
@@ -93,31 +122,54 @@ def load_classifier(folder: PathLike, *, device: str = "cpu") -> FeedforwardClas
     StackedError
         When the folder holds no classifier, or one that is damaged or of another version.
     """
+    return cast(FeedforwardClassifier, _load_network(folder, "classifier", device))
+
+
+def load_regressor(folder: PathLike, *, device: str = "cpu") -> FeedforwardRegressor:
+    """The regressor that was saved in a folder; its outputs are the same bits. Raises as `load_classifier`."""
+    return cast(FeedforwardRegressor, _load_network(folder, "regressor", device))
+
+
+def _load_network(folder: PathLike, kind: str, device: str) -> FeedforwardClassifier | FeedforwardRegressor:
     place = device_named(device)
     path = named_path(folder, "folder")
-    description = read_model(path, "classifier", _CLASSIFIER_FIELDS)
+    description = read_model(path, kind, _NETWORK_FIELDS)
     with making_use_of(f"{folder}: the model in model.json"):
-        settings = from_json(description["settings"], (ClassifierSettings,))
+        made = _NETWORKS[kind]
+        settings = from_json(description["settings"], (made.made_of,))
         dtype = dtype_named(description["dtype"])
         with torch.device("meta"):
             expected = bare_layers(settings, dtype)
         tensors = read_tensors(path, description, nn.ModuleList(expected).state_dict())
-        seed = _seed(description)
-        classifier = FeedforwardClassifier(settings, seed=seed, dtype=description["dtype"], device=place)
-        nn.ModuleList(classifier.layers).load_state_dict(tensors)
+        network = made(settings, seed=_seed(description), dtype=description["dtype"], device=place)
+        nn.ModuleList(network.layers).load_state_dict(tensors)
         check_count("n_frozen", description["n_frozen"], least=0)
         check_number("n_frozen", description["n_frozen"], 0, len(settings.sizes) - 2)
-        classifier.n_frozen = description["n_frozen"]
-        classifier.history = _history(description["history"])
-    return classifier
+        network.n_frozen = description["n_frozen"]
+        network.history = _history(description["history"])
+        if isinstance(network, FeedforwardRegressor):
+            network.target_scaling = from_description(description["target_scaling"], settings.sizes[-1])
+        _restore_common(network, description, settings.sizes[0])
+    return network
 
 
-def _parts(model: StackedAutoencoder | FeedforwardClassifier) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _restore_common(model: Any, description: dict[str, Any], n_inputs: int) -> None:
+    """Scaling and provenance."""
+    model.scaling, model.scaling_kind = planned_scaling(from_description(description["scaling"], n_inputs))
+    provenance = from_json(description["provenance"], _KINDS)
+    if not isinstance(provenance, Provenance):
+        received, remedy = repr(provenance)[:80], "save the model again"
+        raise mismatch("provenance", expected="a Provenance", received=received, remedy=remedy)
+    model.provenance = provenance
+
+
+def _parts(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The description of a model and its tensors."""
-    described = _described_stack(model) if isinstance(model, StackedAutoencoder) else _described_classifier(model)
+    described = _described_stack(model) if isinstance(model, StackedAutoencoder) else _described_network(model)
     seed = model.randomness.seed if isinstance(model.randomness, Seeded) else None
-    common = {"dtype": str(numpy_dtype(model.dtype)), "seed": seed}
-    return described | common, nn.ModuleList(model.layers).state_dict()
+    common = {"dtype": str(numpy_dtype(model.dtype)), "seed": seed, "scaling": to_description(model.scaling)}
+    tensors = nn.ModuleList(model.layers).state_dict()
+    return {**described, **common, "provenance": to_json(model.provenance)}, tensors
 
 
 def _described_stack(stack: StackedAutoencoder) -> dict[str, Any]:
@@ -131,12 +183,14 @@ def _described_stack(stack: StackedAutoencoder) -> dict[str, Any]:
     }
 
 
-def _described_classifier(classifier: FeedforwardClassifier) -> dict[str, Any]:
+def _described_network(network: FeedforwardClassifier | FeedforwardRegressor) -> dict[str, Any]:
+    of_targets = network.target_scaling if isinstance(network, FeedforwardRegressor) else None
     return {
-        "kind": "classifier",
-        "settings": to_json(classifier.settings),
-        "n_frozen": classifier.n_frozen,
-        "history": _records(classifier.history),
+        "kind": network.what,
+        "settings": to_json(network.settings),
+        "n_frozen": network.n_frozen,
+        "history": _records(network.history),
+        "target_scaling": to_description(of_targets),
     }
 
 

@@ -1,6 +1,6 @@
 """What trained layers do with rows: encode, decode, reconstruct."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from stacked.destinations import check_apart, destination
 from stacked.devices import numpy_dtype
 from stacked.errors import StackedError, check_count, mismatch
 from stacked.rows import Array, Rows, as_rows, fingerprint, map_rows, value_range
+from stacked.scaling import Scaling, maybe_scaled
 
 
 class Coding:
@@ -29,6 +30,8 @@ class Coding:
         Bottom first; empty where there are none yet.
     dtype, device
         Of weights and codes.
+    scaling : Scaling or None
+        Of the rows, before they are encoded; undone when they are reconstructed.
     cache : CodeCache or None
         Where codes are kept between calls.
     """
@@ -36,6 +39,7 @@ class Coding:
     layers: list[Autoencoder]
     dtype: torch.dtype
     device: torch.device
+    scaling: Scaling | None
     cache: CodeCache | None
 
     def encode(self, x: Any, depth: int | None = None, *, out: Any = None) -> Array:
@@ -53,11 +57,11 @@ class Coding:
         out : array or HDF5 dataset, optional
             Where to write them.
         """
-        layers, rows = self.up_to(depth), as_rows(x, "x", self.n_inputs)
+        layers, given = self.up_to(depth), as_rows(x, "x", self.n_inputs)
         if self.cache is None or out is not None:
-            out = destination(out, (len(rows), layers[-1].settings.n_units), numpy_dtype(self.dtype))
-        check_apart(rows, out)
-        value_range(rows, "x", self.dtype)
+            out = destination(out, (len(given), layers[-1].settings.n_units), numpy_dtype(self.dtype))
+        check_apart(given, out)
+        rows = self._scaled(given)
         if self.cache is None:
             return encode_rows(layers, rows, out)
         codes = cached_codes(self.cache, code_key(fingerprint(rows), layers), layers, rows)
@@ -70,15 +74,24 @@ class Coding:
         out = destination(out, (len(table), self.n_inputs), numpy_dtype(self.dtype))
         check_apart(table, out)
         value_range(table, "codes", self.dtype)
-        return self._map(partial(decoded, layers), table, out)
+        return self._map(partial(self._decoded, layers), table, out)
 
     def reconstruct(self, x: Any, depth: int | None = None, *, out: Any = None) -> Array:
         """Rows, shape `(n, n_inputs)`, encoded and decoded again, block by block; `out` as for `encode`."""
-        layers, rows = self.up_to(depth), as_rows(x, "x", self.n_inputs)
-        out = destination(out, (len(rows), self.n_inputs), numpy_dtype(self.dtype))
-        check_apart(rows, out)
+        layers, given = self.up_to(depth), as_rows(x, "x", self.n_inputs)
+        out = destination(out, (len(given), self.n_inputs), numpy_dtype(self.dtype))
+        check_apart(given, out)
+        return self._map(lambda x: self._decoded(layers, encoded(layers, x)), self._scaled(given), out)
+
+    def _scaled(self, given: Rows) -> Rows:
+        """Rows as the lowest layer takes them, all of them finite."""
+        rows = maybe_scaled(given, self.scaling, self.dtype)
         value_range(rows, "x", self.dtype)
-        return self._map(lambda x: decoded(layers, encoded(layers, x)), rows, out)
+        return rows
+
+    def _decoded(self, layers: Sequence[Autoencoder], codes: Tensor) -> Tensor:
+        rows = decoded(layers, codes)
+        return rows if self.scaling is None else self.scaling.undone(rows)
 
     def _map(self, function: Callable[[Tensor], Tensor], rows: Rows, out: Any) -> Array:
         return map_rows(function, rows, out, self.device)

@@ -15,10 +15,10 @@ import numpy as np
 from stacked.autoencoders import LayerSettings
 from stacked.campaign import finished_trials
 from stacked.classifier import FeedforwardClassifier
-from stacked.classifier_settings import ClassifierSettings
 from stacked.datasets import LabelledImages
 from stacked.devices import device_named, dtype_named
 from stacked.errors import DivergedError
+from stacked.feedforward_settings import ClassifierSettings
 from stacked.rows import Array
 from stacked.seeds import fit_classifiers, fit_stacks
 from stacked.stack import StackedAutoencoder

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from stacked.errors import StackedError, check_choice, check_flag, mismatch
 from stacked.idx import read_idx
 from stacked.paths import PathLike, named_path
-from stacked.rows import Array, ScaledRows
+from stacked.rows import Array
+from stacked.scaled_rows import ScaledRows
 
 MNIST_VARIABLE = "STACKED_MNIST"
 """The environment variable that may name the folder of MNIST."""

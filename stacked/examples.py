@@ -13,27 +13,42 @@ from stacked.errors import mismatch
 from stacked.randomness import Stream
 from stacked.rows import BLOCK, Rows, to_array
 
-Labels = NDArray[np.int64]
+Labels = NDArray[np.int64] | NDArray[np.float64]
+"""Classes, shape `(n,)`, or targets, shape `(n, n_targets)`."""
+Numbers = Tensor | range
+"""Of rows, ascending; those of all rows are a range, which takes no memory however many there are."""
 
 
 class Examples(NamedTuple):
-    """Rows `(n, n_inputs)`, labels `(n,)` if there are any, and the numbers of the rows that take part."""
+    """Rows `(n, n_inputs)`, labels of each if there are any, and the numbers of the rows that take part."""
 
     rows: Rows
     labels: Labels | None
-    numbers: Tensor
+    numbers: Numbers
 
     @classmethod
     def all_of(cls, rows: Rows, labels: Labels | None = None) -> Examples:
         """Every row."""
-        return cls(rows, labels, torch.arange(len(rows)))
+        return cls(rows, labels, range(len(rows)))
 
     def split(self, fraction: float, stream: Stream) -> tuple[Examples, Examples]:
         """The examples without a random share of them, and that share; both in their old order."""
         order = stream.permutation(len(self.numbers))
         aside = round(fraction * len(order))
-        parts = [self.numbers[part.sort().values] for part in (order[aside:], order[:aside])]
+        parts = [numbers_in(part.sort().values, self.numbers) for part in (order[aside:], order[:aside])]
         return self._replace(numbers=parts[0]), self._replace(numbers=parts[1])
+
+
+def numbers_in(places: Tensor, numbers: Numbers) -> Tensor:
+    """The numbers that stand in these places."""
+    if isinstance(numbers, range):
+        return places + numbers.start if numbers.start else places
+    return numbers[places]
+
+
+def as_tensor(numbers: Numbers) -> Tensor:
+    """The numbers, each by itself."""
+    return torch.arange(numbers.start, numbers.stop) if isinstance(numbers, range) else numbers
 
 
 class Share(NamedTuple):
@@ -58,7 +73,7 @@ ALL = Share()
 """The whole of every minibatch."""
 
 
-def as_labels(labels: Any, n_rows: int, n_classes: int, name: str = "labels") -> Labels:
+def as_labels(labels: Any, n_rows: int, n_classes: int, name: str = "labels") -> NDArray[np.int64]:
     """Class labels: whole numbers from 0 to n_classes - 1, one a row."""
     array = to_array(labels, name, "one whole number a row")
     if array.shape != (n_rows,):
@@ -77,7 +92,7 @@ def as_labels(labels: Any, n_rows: int, n_classes: int, name: str = "labels") ->
 
 def check_two_classes(examples: Examples) -> None:
     """Raise unless at least two classes occur: with one there is nothing to tell apart."""
-    classes = np.unique(np.asarray(examples.labels))
+    classes = np.unique(np.asarray(examples.labels)[as_tensor(examples.numbers).numpy()])
     if len(classes) < 2:
         received, remedy = f"class {classes[0]} only", "add rows of another class"
         raise mismatch("labels", expected="at least two classes", received=received, remedy=remedy)

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import h5py
-import numpy as np
 from numpy.typing import NDArray
 
 from stacked import hdf5
 from stacked.errors import mismatch
 from stacked.hdf5_checks import check_dataset
+from stacked.lazy_rows import LazyRows
 
 _DAMAGED = "restore the file, or install the filter that it was compressed with"
 
@@ -30,10 +30,8 @@ class Trusted:
     dataset: Any
 
 
-class DatasetRows:
+class DatasetRows(LazyRows):
     """Rows of a dataset that is read slice by slice; its file stays open with them.
-
-    Indexing gives NumPy arrays, and `np.asarray` all of it.
 
     Parameters
     ----------
@@ -47,14 +45,15 @@ class DatasetRows:
     """
 
     def __init__(self, dataset: h5py.Dataset) -> None:
-        self.shape: tuple[int, ...] = dataset.shape
-        self.dtype: np.dtype[Any] = dataset.dtype
+        self._shape: tuple[int, ...] = dataset.shape
+        self.dtype = dataset.dtype
         self.chunk_rows: int = dataset.chunks[0] if dataset.chunks else 1
         self._dataset = dataset
         self._name = f"{dataset.file.filename}, dataset {dataset.name!r}"
 
-    def __len__(self) -> int:
-        return self.shape[0]
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._shape
 
     def __getitem__(self, index: slice) -> NDArray[Any]:
         start, stop, _ = index.indices(len(self))
@@ -67,9 +66,6 @@ class DatasetRows:
             expected, remedy = f"rows {start} to {stop - 1}", "leave it as it is while its rows are read"
             raise mismatch(self._name, expected=expected, received=f"{len(values)} of them", remedy=remedy)
         return values
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return self[:] if dtype is None else self[:].astype(dtype, copy=False)
 
 
 def is_hdf5(x: Any) -> bool:

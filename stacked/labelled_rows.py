@@ -1,38 +1,63 @@
-"""Labelled rows as they are handed to a classifier, checked."""
+"""Labelled rows as they are handed to a feedforward network, checked; rows without a label are left out."""
 
-from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from stacked.errors import mismatch
-from stacked.examples import Examples, as_labels, check_two_classes
-from stacked.rows import Rows, as_rows, value_range
+from stacked.examples import Examples, as_labels
+from stacked.rows import Array, Rows, as_rows, to_array, value_range
+from stacked.scaling import Scaling, maybe_scaled
 
 
-def finite_rows(x: Any, name: str, n_inputs: int, dtype: torch.dtype) -> Rows:
-    """`x` as rows of so many columns, every value of which is finite in the dtype."""
-    rows = as_rows(x, name, n_inputs)
+def finite_rows(x: Any, name: str, n_inputs: int, scaling: Scaling | None, dtype: torch.dtype) -> Rows:
+    """`x` as rows of so many columns, scaled if there is a scaling, every value of which is finite in the dtype."""
+    rows = maybe_scaled(as_rows(x, name, n_inputs), scaling, dtype)
     value_range(rows, name, dtype)
     return rows
 
 
-def labelled_rows(
-    x: Any, labels: Any, sizes: Sequence[int], dtype: torch.dtype, names: tuple[str, str] = ("x", "labels")
-) -> Examples:
-    """Rows with a label each, for a classifier of these sizes, from the inputs to the classes."""
-    rows = finite_rows(x, names[0], sizes[0], dtype)
-    return Examples.all_of(rows, as_labels(labels, len(rows), sizes[-1], names[1]))
+def examples_of(rows: Rows, labels: Array, labelled: NDArray[np.bool_], name: str) -> Examples:
+    """The rows that have a label; StackedError where none has."""
+    if labelled.all():
+        return Examples.all_of(rows, labels)
+    if not labelled.any():
+        remedy = "pass labels for some rows at least"
+        raise mismatch(name, expected="labelled rows", received=f"{len(rows)} without a label", remedy=remedy)
+    return Examples(rows, labels, torch.from_numpy(np.flatnonzero(labelled)))
 
 
-def labelled_tables(x: Any, labels: Any, validation: Any, sizes: Sequence[int], dtype: torch.dtype) -> list[Examples]:
-    """The examples to train on, of two classes at least, and those to validate on if there are any."""
-    tables = [labelled_rows(x, labels, sizes, dtype)]
-    check_two_classes(tables[0])
-    if validation is not None:
-        if not isinstance(validation, tuple | list) or len(validation) != 2:
-            received, remedy = type(validation).__name__, "pass validation=(x_validation, labels_validation)"
-            raise mismatch("validation", expected="a pair of rows and labels", received=received, remedy=remedy)
-        rows, classes = validation
-        tables.append(labelled_rows(rows, classes, sizes, dtype, ("validation rows", "validation labels")))
-    return tables
+def as_classes(labels: Any, n_rows: int, n_classes: int, name: str) -> tuple[Array, NDArray[np.bool_]]:
+    """Class labels, shape `(n,)`, and which rows have one: NaN stands for none, and becomes 0."""
+    array = to_array(labels, name, "one whole number a row")
+    labelled = ~np.isnan(array) if array.dtype.kind == "f" else np.ones(array.shape, bool)
+    return as_labels(np.where(labelled, array, 0), n_rows, n_classes, name), labelled
+
+
+def as_targets(targets: Any, n_rows: int, n_targets: int, name: str) -> tuple[Array, NDArray[np.bool_]]:
+    """Numbers to be predicted, float64, shape `(n, n_targets)`, and which rows have them: NaN stands for none."""
+    array = to_array(targets, name, "numbers, one or more a row")
+    shape = (n_rows, n_targets)
+    if array.shape != shape and not (n_targets == 1 and array.shape == (n_rows,)):
+        expected = f"shape {shape}" + f" or ({n_rows},)" * (n_targets == 1)
+        raise mismatch(name, expected=expected, received=f"shape {array.shape}", remedy="pass targets for each row")
+    if array.dtype.kind not in "iubf":
+        raise mismatch(name, expected="numbers", received=f"dtype {array.dtype}", remedy="convert them to float64")
+    values = array.astype(np.float64).reshape(shape)
+    if np.isinf(values).any():
+        row = int(np.flatnonzero(np.isinf(values).any(axis=1))[0])
+        remedy = "remove it, or write NaN where there is none"
+        raise mismatch(name, expected="finite numbers", received=f"an infinite one in row {row}", remedy=remedy)
+    labelled: NDArray[np.bool_] = np.logical_not(np.isnan(values).any(axis=1))
+    return values, labelled
+
+
+def pair_of(validation: Any) -> tuple[Any, Any]:
+    """Rows and labels to validate on."""
+    if not isinstance(validation, tuple | list) or len(validation) != 2:
+        received, remedy = type(validation).__name__, "pass validation=(x_validation, labels_validation)"
+        raise mismatch("validation", expected="a pair of rows and labels", received=received, remedy=remedy)
+    rows, labels = validation
+    return rows, labels

@@ -20,13 +20,15 @@ from stacked.files import blaming, locked, remove_abandoned, withdrawn_on_failur
 from stacked.paths import read_plain
 from stacked.state_files import check_tensors
 
-FORMAT = 2
+FORMAT = 3
+CARD = "README.md"
+LOADERS = {"stack": "load_stack", "classifier": "load_classifier", "regressor": "load_regressor"}
 _HEADER_BYTES = 2**20
 """Room for what a safetensors file says about its tensors."""
 
 
-def write_model(folder: Path, description: dict[str, Any], tensors: Mapping[str, Tensor]) -> None:
-    """Write a model into a folder, made if need be; replace the model that is there."""
+def write_model(folder: Path, description: dict[str, Any], tensors: Mapping[str, Tensor], card: str) -> None:
+    """Write a model and its card into a folder, made if need be; replace the model that is there."""
     content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
     digest = hashlib.sha256(content).hexdigest()
     weights = f"weights-{digest[:16]}.safetensors"
@@ -37,6 +39,7 @@ def write_model(folder: Path, description: dict[str, Any], tensors: Mapping[str,
             with withdrawn_on_failure(folder / weights):
                 write_atomically(folder / weights, content)
                 write_description(folder / "model.json", FORMAT, described)
+            write_atomically(folder / CARD, card.encode())
             for stale in folder.glob(f"weights-{'[0-9a-f]' * 16}.safetensors"):
                 if stale.name != weights:
                     stale.unlink()
@@ -48,16 +51,30 @@ def holds_model(folder: Path) -> bool:
     return (folder / "model.json").exists()
 
 
+def kind_of_model(folder: Path) -> str:
+    """What kind of model a folder holds, one of `LOADERS`."""
+    return _read(folder)[1]
+
+
 def read_model(folder: Path, kind: str, fields: Collection[str]) -> dict[str, Any]:
     """The description of a model of this kind, which has exactly these fields besides those every model has."""
+    description, found = _read(folder)
     path = folder / "model.json"
-    description = read_description(path, "a saved model", FORMAT)
-    found = description.get("kind")
     if found != kind:
-        remedy = "use load_stack for stacks and load_classifier for classifiers"
-        raise mismatch(str(path), expected=f"a {kind}", received=repr(found)[:80], remedy=remedy)
+        remedy = f"load it with {LOADERS[found]}"
+        raise mismatch(str(path), expected=f"a {kind}", received=f"a {found}", remedy=remedy)
     check_fields(path, description, (*fields, "kind", "weights", "sha256"))
     return description
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], str]:
+    path = folder / "model.json"
+    description = read_description(path, "a saved model", FORMAT)
+    kind = description.get("kind")
+    if kind not in LOADERS:
+        received = repr(kind)[:80]
+        raise mismatch(str(path), expected=f"one of {', '.join(LOADERS)}", received=received, remedy="save it again")
+    return description, kind
 
 
 def read_tensors(folder: Path, description: Mapping[str, Any], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -17,9 +17,10 @@ from torch import Tensor
 
 from stacked import orders
 from stacked.ahead import one_ahead
-from stacked.examples import Examples
+from stacked.examples import Examples, as_tensor
+from stacked.lazy_rows import LazyRows
 from stacked.orders import Order, pieces_of
-from stacked.rows import Array, Rows, ScaledRows, addressable, to_tensor
+from stacked.rows import Array, Rows, addressable, stored_of, to_tensor
 
 
 class Portion(NamedTuple):
@@ -119,7 +120,7 @@ class Buffered:
 
 def reader_of(rows: Rows, order: Order, device: torch.device) -> Reader:
     """What reads the rows in this order for a model on a device."""
-    stored = _stored_of(rows)
+    stored = stored_of(rows)
     if isinstance(stored, np.ndarray) and (order.is_whole or not _is_mapped(stored)):
         return InPlace(stored, _home(stored, device))
     return Buffered(stored, order)
@@ -127,31 +128,28 @@ def reader_of(rows: Rows, order: Order, device: torch.device) -> Reader:
 
 def in_memory_if_whole(examples: Examples) -> Examples:
     """The same examples, read into memory if their rows only give slices and are shuffled as a whole."""
-    rows, order = _stored_of(examples.rows), Order(examples.rows, examples.numbers)
+    rows, order = stored_of(examples.rows), Order(examples.rows, examples.numbers)
     if isinstance(rows, np.ndarray) or not order.is_whole:
         return examples
-    numbers = examples.numbers.numpy()
+    numbers = as_tensor(examples.numbers).numpy()
     table = np.empty((len(numbers), rows.shape[1]), rows.dtype)
     read_into(table, rows, numbers, order.piece, Event())
-    return Examples.all_of(table, None if examples.labels is None else examples.labels[numbers])
+    kept = examples.rows.over(table) if isinstance(examples.rows, LazyRows) else table
+    return Examples.all_of(kept, None if examples.labels is None else examples.labels[numbers])
 
 
 def read_into(out: Array, rows: Rows, numbers: NDArray[np.int64], piece: int, stopping: Event) -> None:
     """Fill the first rows of `out` with those of ascending numbers, piece by piece until told to stop."""
     done = 0
-    for some in pieces_of(numbers, piece):
+    for part in pieces_of(torch.from_numpy(numbers), piece):
         if stopping.is_set():
             return
+        some = as_tensor(part).numpy()
         first, last = int(some[0]), int(some[-1])
         # A slice of a memory map reads nothing yet, so that of these rows only those wanted are read.
         neighbours = np.asarray(rows[first : last + 1])
         np.take(neighbours, some - first, axis=0, out=out[done : done + len(some)], mode="clip")
         done += len(some)
-
-
-def _stored_of(rows: Rows) -> Rows:
-    """The rows as they are stored: bytes where they are scaled as they are read."""
-    return rows.stored if isinstance(rows, ScaledRows) else rows
 
 
 def _as_table(array: Array) -> Tensor | Array:

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from stacked.devices import dtype_named
 from stacked.errors import mismatch
-from stacked.hdf5_rows import DatasetRows, Trusted, dataset_rows, is_hdf5, opened
+from stacked.hdf5_rows import Trusted, dataset_rows, is_hdf5, opened
+from stacked.lazy_rows import LazyRows
 
 BLOCK = 4096
 """Rows read and computed at a time. Fixed, because the rounding of a matrix product depends on it."""
@@ -37,45 +38,6 @@ class Rows(Protocol):
     def __getitem__(self, index: slice, /) -> Any: ...
 
 
-class ScaledRows:
-    """Rows kept as bytes, such as pixels, and divided by a constant as they are read.
-
-    The numbers are those of `stored.astype(dtype) / divisor`, bit for bit, in a quarter of the memory or less.
-    Indexing gives NumPy arrays, and `np.asarray` all of it.
-
-    Parameters
-    ----------
-    stored : array of uint8
-        Shape `(n, n_inputs)`.
-    divisor : float
-        What each value is divided by.
-    dtype : str or numpy.dtype
-        Of the rows that are read.
-    """
-
-    def __init__(self, stored: Array, divisor: float, dtype: Any = "float32") -> None:
-        if stored.dtype != np.uint8 or not addressable(stored):
-            received, remedy = f"{stored.dtype}, strides {stored.strides}", "pass a plain array of bytes"
-            raise mismatch("stored", expected="uint8 in order of memory", received=received, remedy=remedy)
-        self.stored, self.divisor, self.dtype = stored, divisor, np.dtype(dtype)
-        self.torch_dtype = dtype_named(self.dtype.name)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(n, n_inputs)"""
-        return self.stored.shape
-
-    def __len__(self) -> int:
-        return len(self.stored)
-
-    def __getitem__(self, index: Any) -> Array:
-        scaled: Array = np.divide(self.stored[index], self.divisor, dtype=self.dtype)
-        return scaled
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return self[:] if dtype is None else self[:].astype(dtype, copy=False)
-
-
 def as_rows(x: Any, name: str = "x", n_inputs: int | None = None) -> Rows:
     """`x` as rows, after checks of rank, dtype, length and width.
 
@@ -86,7 +48,7 @@ def as_rows(x: Any, name: str = "x", n_inputs: int | None = None) -> Rows:
         dataset = opened(x, name)
         _check_table(dataset, name)
         x = dataset_rows(dataset, name, BLOCK, trusted=isinstance(x, Trusted))
-    elif not isinstance(x, np.ndarray | ScaledRows | DatasetRows) or np.ma.is_masked(x):
+    elif not isinstance(x, np.ndarray | LazyRows) or np.ma.is_masked(x):
         x = _as_table(x, name)
     _check_table(x, name)
     if n_inputs is not None and x.shape[1] != n_inputs:
@@ -137,9 +99,10 @@ def blocks(rows: Rows, size: int = BLOCK) -> Iterator[tuple[int, Array]]:
 
 def value_range(rows: Rows, name: str = "x", dtype: torch.dtype = torch.float64) -> tuple[float, float]:
     """The smallest and largest value; StackedError names the first that is NaN or infinite in `dtype`."""
-    if isinstance(rows, ScaledRows):
-        low, high = value_range(rows.stored, name)
-        return low / rows.divisor, high / rows.divisor
+    stored = stored_of(rows)
+    if isinstance(rows, LazyRows) and stored is not rows and rows.is_uniform:
+        low, high = rows.numbers_of(torch.tensor(value_range(stored, name), dtype=torch.float64)).tolist()
+        return low, high
     low, high, largest = np.inf, -np.inf, torch.finfo(dtype).max
     for start, block in blocks(rows):
         extremes = to_tensor(block).aminmax()  # NaN if any value is
@@ -155,9 +118,10 @@ def value_range(rows: Rows, name: str = "x", dtype: torch.dtype = torch.float64)
     return low, high
 
 
-def scaled(stored: Tensor, rows: ScaledRows) -> Tensor:
-    """Some of the stored bytes as the numbers they stand for, in the dtype of the rows."""
-    return stored.to(rows.torch_dtype).div_(rows.divisor)
+def stored_of(rows: Rows) -> Rows:
+    """The rows as they are stored: bytes, for instance, where they are scaled as they are read."""
+    stored: Rows = rows.stored if isinstance(rows, LazyRows) else rows
+    return stored
 
 
 def within_0_and_1(bounds: tuple[float, float]) -> bool:
@@ -196,8 +160,8 @@ def fingerprint(rows: Rows) -> str:
 
 def read_tensor(rows: Rows, index: slice, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Some of the rows as a tensor that is only read."""
-    if isinstance(rows, ScaledRows):
-        return scaled(to_tensor(rows.stored[index]).to(device), rows).to(dtype)
+    if isinstance(rows, LazyRows) and rows.stored is not rows:
+        return rows.numbers_of(to_tensor(np.asarray(rows.stored[index])).to(device)).to(dtype)
     # Contiguous and aligned, for a matrix product rounds differently in another memory order or at odd addresses.
     block = to_tensor(np.asarray(rows[index])).to(device=device, dtype=dtype).contiguous()
     return block if block.data_ptr() % ALIGNED == 0 else block.clone()

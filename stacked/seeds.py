@@ -6,13 +6,11 @@ from typing import Any
 
 from stacked.autoencoders import Autoencoder
 from stacked.callbacks import History
-from stacked.classifier import FeedforwardClassifier
 from stacked.codes import Ascent
 from stacked.errors import DivergedError, mismatch
-from stacked.labelled_rows import labelled_tables
+from stacked.feedforward import Feedforward
 from stacked.rows import fingerprint
 from stacked.stack import StackedAutoencoder
-from stacked.stack_checks import checked_tables
 from stacked.temporary_cache import cache_for_run, make_room
 from stacked.together import Turn, among, train_together
 from stacked.training_config import TrainingConfig, check_config, check_plan
@@ -49,9 +47,11 @@ def fit_stacks(
         Before any work is done, when rows and layers do not fit, or the stacks differ in more than their seeds.
     """
     _check_alike(
-        stacks, StackedAutoencoder, lambda stack: (stack.settings, stack.training, stack.dtype, stack.device)
+        stacks,
+        StackedAutoencoder,
+        lambda stack: (stack.settings, stack.training, stack.dtype, stack.device, stack.scaling_kind),
     )
-    tables = checked_tables(x, validation, stacks[0].settings, stacks[0].dtype)
+    scaling, tables = stacks[0].scaled_tables(x, validation)
     layers = [stack.planned_layers(tables) for stack in stacks]
     are_kept = any(stack.cache is not None for stack in stacks)
     origins = [fingerprint(rows) for rows in tables] if are_kept else ["rows", "validation"][: len(tables)]
@@ -65,7 +65,7 @@ def fit_stacks(
             _train_level(number, rising, turn)
     for each in rising:
         if each.failure is None:
-            each.stack.layers, each.stack.histories, each.stack.fine_tuning = each.layers, each.histories, History()
+            each.stack.take_over(each.layers, each.histories, scaling)
     return [each.failure for each in rising]
 
 
@@ -92,7 +92,7 @@ def _train_level(number: int, rising: Sequence[_Rising], turn: Turn) -> None:
 
 
 def fit_classifiers(
-    classifiers: Sequence[FeedforwardClassifier],
+    classifiers: Sequence[Feedforward],
     x: Any,
     labels: Any,
     training: TrainingConfig | None = None,
@@ -100,11 +100,11 @@ def fit_classifiers(
     validation: tuple[Any, Any] | None = None,
     turn: Turn = lambda number: None,
 ) -> list[DivergedError | None]:
-    """Fine-tune classifiers that differ in their seed and weights only, all at once, as `fit_stacks` does.
+    """Fine-tune classifiers, or regressors, that differ in their seed and weights only, all at once, as `fit_stacks`.
 
     Parameters
     ----------
-    classifiers : sequence of FeedforwardClassifier
+    classifiers : sequence of FeedforwardClassifier or of FeedforwardRegressor
         Each with its own seed, and with its own weights from a stack if there was one.
     x, labels, training, validation
         As for `FeedforwardClassifier.fit`.
@@ -118,13 +118,22 @@ def fit_classifiers(
     """
     config = TrainingConfig() if training is None else training
     check_config(config)
-    _check_alike(classifiers, FeedforwardClassifier, lambda own: (own.settings, own.n_frozen, own.dtype, own.device))
-    first = classifiers[0]
-    tables = labelled_tables(x, labels, validation, first.settings.sizes, first.dtype)
-    trainings = [classifier.fine_tuning(config) for classifier in classifiers]
-    check_plan(trainings[0].model, config, len(tables[0].rows), validation is not None, "the classifiers")
+    _check_alike(
+        classifiers,
+        Feedforward,
+        lambda own: (own.settings, own.n_frozen, own.dtype, own.device, own.scaling_kind),
+    )
     with contextlib.ExitStack() as life:
-        above = [life.enter_context(own.examples_above_frozen(tables)) for own in classifiers]
+        for classifier in classifiers:
+            life.enter_context(classifier.as_it_was_unless_finished())
+        tables = [classifier.labelled_tables(x, labels, validation) for classifier in classifiers]
+        trainings = [classifier.fine_tuning(config) for classifier in classifiers]
+        n_rows = len(tables[0][0].numbers)
+        check_plan(trainings[0].model, config, n_rows, validation is not None, "the classifiers")
+        above = [
+            life.enter_context(own.examples_above_frozen(of_own))
+            for own, of_own in zip(classifiers, tables, strict=True)
+        ]
         failures = train_together(trainings, [examples() for examples in above], turn=turn)
     for classifier, fine_tuning, failure in zip(classifiers, trainings, failures, strict=True):
         if failure is None:

@@ -3,6 +3,7 @@
 Hinton and Salakhutdinov (2006); Bengio, Lamblin, Popovici and Larochelle (2007); Vincent et al. (2010).
 """
 
+import copy
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -15,18 +16,20 @@ from stacked.autoencoders import Autoencoder, LayerSettings
 from stacked.cache import CodeCache
 from stacked.callbacks import Callback, History, check_callbacks
 from stacked.coding import Coding
-from stacked.devices import device_named, dtype_named
+from stacked.devices import device_named, dtype_named, numpy_dtype
 from stacked.divergence import restored_unless_finished
-from stacked.errors import check_count
+from stacked.errors import check_count, mismatch
 from stacked.examples import Examples
 from stacked.orders import shuffling
 from stacked.progress import training_display
+from stacked.provenance import Provenance
 from stacked.randomness import Randomness, randomness_of
 from stacked.ranks import ALONE, Ranks
 from stacked.rows import Rows, fingerprint
 from stacked.run_directory import Details, RunDirectory, opened_run
+from stacked.scaling import Scaling, learnt_scaling, planned_scaling
 from stacked.shards import ascent_of
-from stacked.stack_checks import check_layers, checked_tables
+from stacked.stack_checks import check_layers, checked_tables, tables_of
 from stacked.state_files import fingerprint_of
 from stacked.streams import Streams
 from stacked.temporary_cache import cache_for_run, make_room
@@ -50,6 +53,8 @@ class StackedAutoencoder(Coding):
         Of weights and codes.
     device : str
         "cpu", "cuda" or "mps".
+    scaling : {"none", "min_max", "standard"}
+        Of the rows, learnt by `fit` and applied wherever rows are taken; `reconstruct` and `decode` undo it.
     cache : CodeCache or path, optional
         Where codes are kept between calls, so that nothing is encoded twice. Without one, `fit` keeps the codes it
         needs in a temporary file and `encode` computes afresh.
@@ -58,13 +63,17 @@ class StackedAutoencoder(Coding):
     ----------
     layers : list of Autoencoder
         The layers, bottom first; empty before `fit` or `draw`.
+    scaling : Scaling or None
+        That of the rows, once it is learnt.
     histories : list of History
         The training record of each layer.
     fine_tuning : History
         The record of `fine_tune`.
+    provenance : Provenance
+        What it was trained on, as far as whoever trained it says.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the first two are keywords
         self,
         layers: Sequence[LayerSettings],
         training: TrainingConfig | Sequence[TrainingConfig] | None = None,
@@ -72,6 +81,7 @@ class StackedAutoencoder(Coding):
         seed: int | Randomness = 0,
         dtype: str = "float32",
         device: str | torch.device = "cpu",
+        scaling: str | Scaling | None = "none",
         cache: CodeCache | str | os.PathLike[str] | None = None,
     ) -> None:
         self.settings, self.training = check_layers(layers, TrainingConfig() if training is None else training)
@@ -81,6 +91,8 @@ class StackedAutoencoder(Coding):
         self.layers: list[Autoencoder] = []
         self.histories: list[History] = []
         self.fine_tuning = History()
+        self.scaling, self.scaling_kind = planned_scaling(scaling)
+        self.provenance = Provenance()
 
     def fit(
         self,
@@ -121,7 +133,7 @@ class StackedAutoencoder(Coding):
             with ranks.agreeing():
                 check_callbacks(callbacks)
                 ranks.check_device(self.device)
-                tables = checked_tables(x, validation, self.settings, self.dtype)
+                scaling, tables = self.scaled_tables(x, validation)
                 layers = self.planned_layers(tables)
             histories, is_kept = [], self.cache is not None or run is not None
             origins = [fingerprint(rows) for rows in tables] if is_kept else ["rows", "validation"][: len(tables)]
@@ -138,8 +150,18 @@ class StackedAutoencoder(Coding):
                     training = self.training_of(number, layer, [display, *callbacks], ranks)
                     histories.append(trainings.train(f"layer-{number}", training, ascent.examples))
                     ascent.climb(layer)
-        self.layers, self.histories, self.fine_tuning = layers, histories, History()
+        self.take_over(layers, histories, scaling)
         return self
+
+    def take_over(self, layers: list[Autoencoder], histories: list[History], scaling: Scaling | None) -> None:
+        """Be what was trained."""
+        self.layers, self.histories, self.fine_tuning, self.scaling = layers, histories, History(), scaling
+
+    def scaled_tables(self, x: Any, validation: Any = None) -> tuple[Scaling | None, list[Rows]]:
+        """The scaling that is learnt on `x`, and the tables scaled by it, fit to train the layers on."""
+        rows = tables_of(x, validation)
+        scaling = learnt_scaling(self.scaling_kind, rows[0])
+        return scaling, checked_tables(rows, self.settings, self.dtype, scaling)
 
     def draw(self, n_inputs: int) -> "StackedAutoencoder":
         """Give every layer its random initial weights, for rows of `n_inputs` columns, in place of training them."""
@@ -180,7 +202,9 @@ class StackedAutoencoder(Coding):
         """
         config = TrainingConfig() if training is None else training
         check_callbacks(callbacks)
-        tables = checked_tables(x, validation, self.settings[:1], self.dtype, self.n_inputs)
+        rows = tables_of(x, validation, self.n_inputs)
+        scaling = learnt_scaling(self.scaling_kind, rows[0]) if self.scaling is None else self.scaling
+        tables = checked_tables(rows, self.settings[:1], self.dtype, scaling)
         model = Unrolled(self.layers)
         check_plan(model, config, len(tables[0]), validation is not None, "the deep autoencoder")
         streams = Streams.of(self.randomness, "deep", device=self.device)
@@ -197,7 +221,22 @@ class StackedAutoencoder(Coding):
         ):
             training_of_all = Training(model, config, streams, [display, *callbacks], "deep autoencoder")
             self.fine_tuning = trainings.train("deep", training_of_all, lambda: list(map(Examples.all_of, tables)))
+        self.scaling = scaling
         return self
+
+    def __getitem__(self, depth: slice) -> "StackedAutoencoder":
+        """A stack of its lowest layers, `stack[:k]`, with copies of their weights; it has no cache."""
+        start, stop, step = depth.indices(len(self.layers)) if isinstance(depth, slice) else (0, 0, 0)
+        if start != 0 or step != 1 or stop < 1:
+            expected, remedy = "stack[:k], with k from 1 on", "the lower layers make the rows of those above"
+            raise mismatch("layers", expected=expected, received=f"stack[{depth}]", remedy=remedy)
+        dtype = str(numpy_dtype(self.dtype))
+        lowest = StackedAutoencoder(
+            self.settings[:stop], self.training[:stop], seed=self.randomness, dtype=dtype, device=self.device
+        )
+        lowest.take_over(copy.deepcopy(self.layers[:stop]), copy.deepcopy(self.histories[:stop]), self.scaling)
+        lowest.scaling_kind, lowest.provenance = self.scaling_kind, self.provenance
+        return lowest
 
     def disk_bytes(self, n_rows: int) -> int:
         """Bytes of codes that `fit` writes for so many rows: those of every layer but the last, which none reads."""
@@ -236,4 +275,4 @@ class StackedAutoencoder(Coding):
     def _details(self, tables: Sequence[Rows], origins: Sequence[str]) -> Details:
         """What the outcome of a run depends on, besides the settings of the stack and the seed."""
         data = dict(zip(("values of x", "values of validation"), origins, strict=False))
-        return {**data, "shuffled": shuffling(tables[0]), "training": self.training}
+        return {**data, "shuffled": shuffling(tables[0]), "training": self.training, "scaling": self.scaling_kind}

@@ -12,6 +12,7 @@ from stacked.autoencoders import KINDS, LayerSettings
 from stacked.autoencoders.dense import DenseSettings
 from stacked.errors import StackedWarning, mismatch
 from stacked.rows import Rows, as_rows, value_range, within_0_and_1
+from stacked.scaling import Scaling, maybe_scaled
 from stacked.training_config import TrainingConfig
 
 
@@ -33,16 +34,27 @@ def check_layers(
     return tuple(layers), tuple(configs)
 
 
-def checked_tables(
-    x: Any, validation: Any, layers: Sequence[LayerSettings], dtype: torch.dtype, n_inputs: int | None = None
-) -> list[Rows]:
-    """The tables of rows, fit to train these layers on: `x`, and the validation rows if there are any."""
+def tables_of(x: Any, validation: Any, n_inputs: int | None = None) -> list[Rows]:
+    """The tables of rows: `x`, and the validation rows if there are any."""
     tables = [as_rows(x, "x", n_inputs)]
     if validation is not None:
         tables.append(as_rows(validation, "validation", tables[0].shape[1]))
-    for rows, name in zip(tables, ("x", "validation"), strict=False):
-        check_ranges(layers, rows, value_range(rows, name, dtype))
     return tables
+
+
+def checked_tables(
+    tables: Sequence[Rows], layers: Sequence[LayerSettings], dtype: torch.dtype, scaling: Scaling | None
+) -> list[Rows]:
+    """The tables, scaled if there is a scaling, once they are seen to be fit to train these layers on.
+
+    Validation rows may leave the range that the scaling brings the others to.
+    """
+    scaled = [maybe_scaled(rows, scaling, dtype) for rows in tables]
+    for rows, name in zip(scaled, ("x", "validation"), strict=False):
+        bounds = value_range(rows, name, dtype)
+        if name == "x" or scaling is None:
+            check_ranges(layers, rows, bounds)
+    return scaled
 
 
 def check_ranges(layers: Sequence[LayerSettings], rows: Rows, bounds: tuple[float, float]) -> None:

@@ -71,3 +71,19 @@ def signs_of_chance(predicted: Tensor, classes: Tensor) -> list[str]:
         return []
     always = f"always saying class {int(counts.argmax())}"
     return [f"it recognises {right:,} of {len(classes):,} training rows, and {always} is right for {most:,}"]
+
+
+def signs_of_the_mean(predicted: Tensor, targets: Tensor) -> list[str]:
+    """Whether a regressor is no better than one that always says the mean.
+
+    Parameters
+    ----------
+    predicted, targets : Tensor
+        Shape `(n, n_targets)`, of a sample of rows.
+    """
+    left = float((predicted - targets).square().sum())
+    always = float((targets - targets.mean(dim=0)).square().sum())
+    if len(targets) < FEWEST or left < always or always == 0:
+        return []
+    times = f"{left / always:.3g} times that of always saying their mean"
+    return [f"its squared error on {len(targets):,} training rows is {times}"]

@@ -59,7 +59,8 @@ def _idx_table(path: Path, dtype: str) -> "Rows":
     import numpy as np  # noqa: PLC0415 - slow to import
 
     from stacked.idx import read_idx  # noqa: PLC0415
-    from stacked.rows import ScaledRows, as_rows  # noqa: PLC0415
+    from stacked.rows import as_rows  # noqa: PLC0415
+    from stacked.scaled_rows import ScaledRows  # noqa: PLC0415
 
     values, _ = read_idx(path)
     rows = values.reshape(len(values), math.prod(values.shape[1:])) if values.ndim > 2 else values

@@ -123,18 +123,14 @@ class Training:
         """Train, from the newest of the checkpoints if there is one, and return the history."""
         with self.begun(examples, validation, checkpoints=checkpoints):
             while self.goes_on():
-                with torch.no_grad():
-                    with contextlib.closing(self.minibatches()) as minibatches:
-                        for x, labels in minibatches:
-                            self.enter(self.step(x, labels))
-                    self.close_epoch()
+                self.train_epoch()
         return self.history
 
     @contextlib.contextmanager
     def begun(
         self, examples: Examples, validation: Examples | None = None, *, checkpoints: Checkpoints | None = None
     ) -> Iterator[None]:
-        """All that comes before the first epoch and after the last; `fit` is made of this and the five below."""
+        """All that comes before the first epoch and after the last; `fit` is made of this and the six below."""
         check_plan(self.model, self.config, len(examples.numbers), validation is not None, self.name)
         if validation is None and self.config.validation_fraction > 0:
             examples, validation = examples.split(self.config.validation_fraction, self.streams.validation)
@@ -168,6 +164,14 @@ class Training:
         """Whether there is another epoch, or one that was interrupted."""
         begun = self.books.rows > 0  # which is completed, whoever asked to stop after it
         return begun or (len(self.history) < self.config.epochs and not self.stopping)
+
+    @torch.no_grad()
+    def train_epoch(self) -> None:
+        """An epoch, or what was left of one that was interrupted."""
+        with contextlib.closing(self.minibatches()) as minibatches:
+            for x, labels in minibatches:
+                self.enter(self.step(x, labels))
+        self.close_epoch()
 
     def minibatches(self) -> Generator[Minibatch]:
         """Those of the epoch that are still to come; to be closed, as `contextlib.closing` does."""

@@ -11,7 +11,8 @@ from stacked import orders
 from stacked.batches import Batches
 from stacked.examples import Examples
 from stacked.randomness import Seeded
-from stacked.rows import BLOCK, ScaledRows, as_rows
+from stacked.rows import BLOCK, as_rows
+from stacked.scaled_rows import ScaledRows
 
 CPU = torch.device("cpu")
 N, SIZE, WIDTH = 1037, 50, 5

@@ -48,7 +48,9 @@ def trained(rows, layers=None, **options):
 
 
 def tuned(rows, **options):
-    settings = ClassifierSettings((12, 7, 5, 3), ("sigmoid", "relu"), "sigmoid", 0.2, 0.01)
+    settings = ClassifierSettings(
+        (12, 7, 5, 3), ("sigmoid", "relu"), output="sigmoid", dropout=0.2, weight_decay=0.01
+    )
     return FeedforwardClassifier(settings, **options).fit(rows, LABELS, CONFIG, progress=False)
 
 
@@ -217,8 +219,8 @@ def test_saving_returns_the_folder(kind, rows, tmp_path):
     assert save(MAKERS[kind](rows), str(tmp_path / "a" / "b")) == tmp_path / "a" / "b"
 
 
-def test_the_folder_holds_two_files(saved):
-    assert sorted(path.name for path in saved.iterdir()) == ["model.json", weights_file(saved).name]
+def test_the_folder_holds_three_files(saved):
+    assert sorted(path.name for path in saved.iterdir()) == ["README.md", "model.json", weights_file(saved).name]
 
 
 def test_the_weights_are_read_by_safetensors_itself(kind, rows, tmp_path):
@@ -234,7 +236,7 @@ def test_the_weights_are_read_by_safetensors_itself(kind, rows, tmp_path):
 def test_the_description_names_the_weights_and_their_checksum(kind, saved):
     description = described(saved)
     assert description["kind"] == kind
-    assert description["format"] == 2
+    assert description["format"] == 3
     assert description["weights"] == weights_file(saved).name
     assert description["sha256"] == hashlib.sha256(weights_file(saved).read_bytes()).hexdigest()
 
@@ -243,14 +245,14 @@ def test_saving_over_an_earlier_model_leaves_exactly_one_weights_file(kind, rows
     for seed in (0, 1, 1, 2):
         model = MAKERS[kind](rows, seed=seed)
         save(model, tmp_path)
-        assert len(list(tmp_path.iterdir())) == 2
+        assert len(list(tmp_path.iterdir())) == 3
         assert np.array_equal(outputs(LOADERS[kind](tmp_path), rows), outputs(model, rows))
 
 
 def test_a_model_may_be_saved_over_one_of_the_other_kind(rows, tmp_path):
     save(trained(rows), tmp_path)
     save(tuned(rows), tmp_path)
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == 3
     load_classifier(tmp_path)
 
 
@@ -341,7 +343,7 @@ def test_another_format_is_refused(kind, saved, found):
     refused(
         kind,
         saved,
-        "expected a saved model of format 2, received .*; load it with the version of stacked that wrote it",
+        "expected a saved model of format 3, received .*; load it with the version of stacked that wrote it",
     )
 
 
@@ -351,7 +353,7 @@ def test_a_newer_format_is_refused_with_the_reason(kind, saved, found):
     refused(
         kind,
         saved,
-        "expected a saved model of format 2, the newest that this version of stacked knows, .*; update stacked$",
+        "expected a saved model of format 3, the newest that this version of stacked knows, .*; update stacked$",
     )
 
 
@@ -421,7 +423,7 @@ def test_a_history_of_other_things_is_not_saved(rows, tmp_path):
 
 def test_a_model_of_the_other_kind_is_refused_with_the_remedy(kind, saved):
     other = {"stack": "classifier", "classifier": "stack"}[kind]
-    refused(other, saved, f"expected a {other}, received '{kind}'; use load_stack for stacks and load_classifier")
+    refused(other, saved, f"expected a {other}, received a {kind}; load it with load_{kind}")
 
 
 @pytest.mark.parametrize("found", ["tree", None, 3])
@@ -693,4 +695,4 @@ def test_models_may_be_saved_to_one_folder_all_at_once(tmp_path):
         for _ in pool.map(lambda stack: save(stack, tmp_path), stacks * 10):
             pass
     load_stack(tmp_path)
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == 3

@@ -145,7 +145,7 @@ def test_dropout_only_acts_in_training(digits):
 
 
 def test_dropout_keeps_the_expected_input_of_the_next_layer():
-    network = FeedforwardClassifier(ClassifierSettings((5, 400, 2), dropout=0.3))._network(above=0)
+    network = FeedforwardClassifier(ClassifierSettings((5, 400, 2), dropout=0.3)).network(above=0)
     batch = network.prepare(
         torch.full((500, 5), 0.5), torch.zeros(500, dtype=torch.int64), Seeded(0).stream("dropout")
     )

@@ -10,7 +10,8 @@ import pytest
 
 from stacked import load_idx, load_mnist
 from stacked.errors import StackedError
-from stacked.rows import BLOCK, ScaledRows
+from stacked.rows import BLOCK
+from stacked.scaled_rows import ScaledRows
 
 MNIST = Path(__file__).parents[1] / "data" / "mnist"
 NAMES = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]

@@ -22,7 +22,7 @@ def network(output, dropout=0.0, weight_decay=0.0, activations=("sigmoid", "tanh
     settings = ClassifierSettings(
         (12, 6, 5, 4), activations, output=output, dropout=dropout, weight_decay=weight_decay
     )
-    return FeedforwardClassifier(settings, seed=3, dtype="float64")._network(above=0)
+    return FeedforwardClassifier(settings, seed=3, dtype="float64").network(above=0)
 
 
 def rows_and_labels():

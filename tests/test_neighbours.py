@@ -12,7 +12,7 @@ from test_batches import Sliced
 
 from stacked import StackedError, nearest
 from stacked import neighbours as module
-from stacked.rows import ScaledRows
+from stacked.scaled_rows import ScaledRows
 
 
 def table(n, d, seed=0, dtype="f4"):

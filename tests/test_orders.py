@@ -9,7 +9,8 @@ from stacked import orders
 from stacked.examples import ALL, Share
 from stacked.orders import PIECES, Order, shuffling
 from stacked.randomness import Seeded
-from stacked.rows import ScaledRows, as_rows
+from stacked.rows import as_rows
+from stacked.scaled_rows import ScaledRows
 
 N, WIDTH = 10_007, 3
 HALF = 2 * PIECES

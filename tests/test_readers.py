@@ -16,7 +16,8 @@ from stacked.errors import StackedError
 from stacked.examples import ALL, Examples, Share
 from stacked.randomness import Seeded
 from stacked.readers import Buffered, InPlace, in_memory_if_whole, reader_of
-from stacked.rows import ScaledRows, as_rows
+from stacked.rows import as_rows
+from stacked.scaled_rows import ScaledRows
 
 CPU = torch.device("cpu")
 N, WIDTH, SIZE = 5003, 6, 70

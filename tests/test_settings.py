@@ -63,7 +63,7 @@ def test_every_kind_of_layer_comes_back(settings):
         TrainingConfig(3, None, LBFGS(0.5, 7, 3), None, 0.25, 2),
         TrainingConfig(3, 10, SGD(0.1, 0.9), ExponentialDecay(0.97)),
         TrainingConfig(3, 10, Adam(1 / 3), CosineDecay(0.1)),
-        ClassifierSettings((5, 4, 3), ("relu",), "sigmoid", 0.5, 1e-4, True),
+        ClassifierSettings((5, 4, 3), ("relu",), 0.5, 1e-4, True, "sigmoid"),
         ClassifierSettings((5, 2)),
     ],
 )

@@ -10,7 +10,7 @@ import torch
 from joblib import Parallel, delayed
 
 from stacked import Callback, CodeCache, Denoising, Masking, Plain, StackedAutoencoder, StackedError, TrainingConfig
-from stacked.rows import ScaledRows
+from stacked.scaled_rows import ScaledRows
 
 TRAINING = TrainingConfig(epochs=2, batch_size=20)
 LAYERS = [Denoising(9, corruption=Masking(0.3)), Plain(5), Plain(3)]

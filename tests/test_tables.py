@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stacked import StackedError, load_mnist
-from stacked.rows import ScaledRows
+from stacked.scaled_rows import ScaledRows
 from stacked.tables import read_table
 
 ROWS = np.random.default_rng(0).random((130, 12), dtype=np.float32)

@@ -58,7 +58,7 @@ def as_model(sizes, weights, dtype, *, sparsity=None, p0=0.0, activation="sigmoi
         kind = "sigmoid" if output == "sigm" else "softmax"
         made = ClassifierSettings(sizes, (activation,) * (len(sizes) - 2), output=kind, weight_decay=l2)
         classifier = FeedforwardClassifier(made, dtype=dtype)
-        model, denses = classifier._network(above=0), classifier.layers
+        model, denses = classifier.network(above=0), classifier.layers
     for dense, matrix in zip(denses, weights, strict=True):
         put(dense, matrix)
     return model, denses
@@ -107,7 +107,7 @@ def test_clean_codes_and_outputs_follow_the_trace(name):
     x = torch.from_numpy(trace["x"][0])
     with torch.no_grad():
         codes = denses[0](x)
-        outputs = model.decode(codes) if len(denses) == 2 else model.output.values(model.logits(x))
+        outputs = model.decode(codes) if len(denses) == 2 else model.head.output.values(model.logits(x))
     np.testing.assert_allclose(codes, trace["clean_code"], rtol=0, atol=1e-12)
     np.testing.assert_allclose(outputs, trace["clean_output"], rtol=0, atol=1e-12)
 
@@ -157,5 +157,5 @@ def test_other_networks_follow_the_numpy_reference(sizes, output, activation, dt
     outputs = forward(reference.weights, x[0], activation, output)[-1]
     with torch.no_grad():
         start = torch.from_numpy(x[0]).to(getattr(torch, dtype))
-        mine = model.decode(model.encode(start)) if y is x else model.output.values(model.logits(start))
+        mine = model.decode(model.encode(start)) if y is x else model.head.output.values(model.logits(start))
     np.testing.assert_allclose(mine, outputs, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])

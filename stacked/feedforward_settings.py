@@ -1,8 +1,8 @@
-"""What a classifier is: sizes, activations, outputs and regularisation."""
+"""What a feedforward network is: sizes, activations, outputs and regularisation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from stacked.activations import activation_named
 from stacked.errors import check_choice, check_count, check_flag, mismatch
@@ -10,18 +10,16 @@ from stacked.settings import hold_number
 
 
 @dataclass(frozen=True)
-class ClassifierSettings:
-    """What a classifier is.
+class FeedforwardSettings:
+    """What classifiers and regressors have in common.
 
     Parameters
     ----------
     sizes : tuple of int
-        Units of every layer from the inputs to the classes, such as (784, 100, 100, 10).
+        Units of every layer from the inputs to the outputs, such as (784, 100, 100, 10).
     activations : tuple of str
         Activation of each hidden layer, "sigmoid", "relu", "tanh", "scaled_tanh", "linear", or for instance
         "relu_top_8" (`activations.top_k`); empty for sigmoid throughout.
-    output : {"softmax", "sigmoid"}
-        Softmax with cross-entropy, or sigmoid with squared error (the classic recipe).
     dropout : float
         Probability, below 1, with which a hidden output is dropped in training.
     weight_decay : float
@@ -32,19 +30,24 @@ class ClassifierSettings:
 
     sizes: tuple[int, ...]
     activations: tuple[str, ...] = ()
-    output: str = "softmax"
     dropout: float = 0.0
     weight_decay: float = 0.0
     random_bias: bool = False
 
+    outputs: ClassVar[str] = "outputs"
+    """What the units of the last layer stand for."""
+    fewest_outputs: ClassVar[int] = 1
+    output_activation: ClassVar[str] = "linear"
+    """The activation whose law the initial weights of the output layer follow."""
+
     def __post_init__(self) -> None:
         if not isinstance(self.sizes, tuple | list) or len(self.sizes) < 2:
-            received, remedy = repr(self.sizes), "pass for instance (784, 100, 10)"
-            raise mismatch("sizes", expected="inputs, hidden layers and classes", received=received, remedy=remedy)
+            expected, remedy = f"inputs, hidden layers and {self.outputs}", "pass for instance (784, 100, 10)"
+            raise mismatch("sizes", expected=expected, received=repr(self.sizes), remedy=remedy)
         object.__setattr__(self, "sizes", tuple(self.sizes))
         for size in self.sizes:
             check_count("sizes", size)
-        check_count("sizes[-1] (classes)", self.sizes[-1], least=2)
+        check_count(f"sizes[-1] ({self.outputs})", self.sizes[-1], least=self.fewest_outputs)
         n_hidden = len(self.sizes) - 2
         if not isinstance(self.activations, tuple | list):
             remedy = "pass for instance ('relu', 'sigmoid')"
@@ -56,20 +59,51 @@ class ClassifierSettings:
             raise mismatch("activations", expected=expected, received=repr(self.activations), remedy=remedy)
         for activation in self.activations:
             activation_named(activation)
-        check_choice("output", self.output, ("softmax", "sigmoid"))
         hold_number(self, "dropout", 0, 0.99)
         hold_number(self, "weight_decay", 0)
         check_flag("random_bias", self.random_bias)
 
+
+@dataclass(frozen=True)
+class ClassifierSettings(FeedforwardSettings):
+    """What a classifier is: the fields of `FeedforwardSettings`, the last size being the number of classes, and one.
+
+    Parameters
+    ----------
+    output : {"softmax", "sigmoid"}
+        Softmax with cross-entropy, or sigmoid with squared error (the classic recipe).
+    """
+
+    output: str = "softmax"
+
+    outputs: ClassVar[str] = "classes"
+    fewest_outputs: ClassVar[int] = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("output", self.output, ("softmax", "sigmoid"))
+
     @property
-    def output_activation(self) -> str:
+    def output_activation(self) -> str:  # type: ignore[override]
         """The activation whose law the initial weights of the output layer follow."""
         return "sigmoid" if self.output == "sigmoid" else "linear"
 
 
-def settings_with(sizes: Sequence[int], activations: Sequence[str], others: Mapping[str, Any]) -> ClassifierSettings:
+@dataclass(frozen=True)
+class RegressorSettings(FeedforwardSettings):
+    """What a regressor is: the fields of `FeedforwardSettings`; the outputs are linear, judged by squared error."""
+
+    outputs: ClassVar[str] = "targets"
+
+
+Settings = TypeVar("Settings", bound=FeedforwardSettings)
+
+
+def settings_with(
+    kind: type[Settings], sizes: Sequence[int], activations: Sequence[str], others: Mapping[str, Any]
+) -> Settings:
     """The settings of these sizes and activations, with other fields by name."""
-    known = [field.name for field in fields(ClassifierSettings)][2:]
+    known = [field.name for field in fields(kind) if field.name not in ("sizes", "activations")]
     for name in others:
         check_choice("settings", name, known)
-    return ClassifierSettings(tuple(sizes), tuple(activations), **others)
+    return kind(tuple(sizes), tuple(activations), **others)

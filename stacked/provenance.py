@@ -1,0 +1,46 @@
+"""What a model was trained on: from where, how many rows, and what their columns and classes are called."""
+
+from dataclasses import dataclass
+
+from stacked.errors import check_count, mismatch
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What is known of the training rows of a model, besides their values.
+
+    Parameters
+    ----------
+    source : str
+        The name of their table.
+    n_rows, n_labelled : int
+        How many there were, and how many of these with a label.
+    columns : tuple of str
+        Names of the columns, in the order of the inputs; empty where they have none.
+    target : str
+        The name of the column, dataset or file that held the labels.
+    classes : tuple of str
+        Names of the classes, in the order of the outputs; empty where they are known by number, or there are none.
+    """
+
+    source: str = ""
+    n_rows: int = 0
+    n_labelled: int = 0
+    columns: tuple[str, ...] = ()
+    target: str = ""
+    classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("source", "target"):
+            _check_text(name, getattr(self, name))
+        for name in ("n_rows", "n_labelled"):
+            check_count(name, getattr(self, name), least=0)
+        for name in ("columns", "classes"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+            for one in getattr(self, name):
+                _check_text(name, one)
+
+
+def _check_text(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise mismatch(name, expected="text", received=repr(value)[:80], remedy="write it as text")
