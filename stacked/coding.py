@@ -59,7 +59,7 @@ class Coding:
         """
         layers, given = self.up_to(depth), as_rows(x, "x", self.n_inputs)
         if self.cache is None or out is not None:
-            out = destination(out, (len(given), layers[-1].settings.n_units), numpy_dtype(self.dtype))
+            out = destination(out, (len(given), self.n_codes(depth)), numpy_dtype(self.dtype))
         check_apart(given, out)
         rows = self._scaled(given)
         if self.cache is None:
@@ -100,6 +100,10 @@ class Coding:
     def n_inputs(self) -> int:
         """Columns of the rows that the stack was trained on."""
         return self.up_to(None)[0].n_inputs
+
+    def n_codes(self, depth: int | None = None) -> int:
+        """Columns of the codes after `depth` layers, all by default."""
+        return self.up_to(depth)[-1].settings.n_units
 
     @property
     def encoder_layers(self) -> list[Dense]:

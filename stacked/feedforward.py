@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,21 +13,20 @@ import torch
 from numpy.typing import NDArray
 
 from stacked.callbacks import Callback, History, check_callbacks
-from stacked.dense import Dense
 from stacked.devices import device_named, dtype_named, numpy_dtype
 from stacked.divergence import restored_unless_finished
-from stacked.errors import check_count, check_flag, check_number, mismatch
+from stacked.errors import check_count, check_flag, check_number
 from stacked.examples import Examples, Labels
 from stacked.feedforward_settings import FeedforwardSettings, settings_with
+from stacked.forward import Forward
 from stacked.frozen import examples_above
-from stacked.heads import Head
-from stacked.labelled_rows import examples_of, finite_rows, pair_of
-from stacked.network import Network, bare_layers
+from stacked.labelled_rows import examples_of, pair_of
+from stacked.network import bare_layers
 from stacked.orders import shuffling
 from stacked.progress import training_display
 from stacked.provenance import Provenance
 from stacked.randomness import Randomness, randomness_of
-from stacked.rows import Array, Rows, as_rows, fingerprint, map_rows
+from stacked.rows import Array, as_rows, fingerprint
 from stacked.run_directory import Details, RunDirectory, opened_run
 from stacked.scaling import Scaling, learnt_scaling, planned_scaling
 from stacked.state_files import fingerprint_of
@@ -37,7 +36,7 @@ from stacked.training_config import TrainingConfig, check_plan
 from stacked.transfer import Encoder, copy_encoders, encoders_of
 
 
-class Feedforward(ABC):
+class Feedforward(Forward):
     """A feedforward network, randomly initialised; a classifier or a regressor.
 
     Parameters
@@ -134,15 +133,6 @@ class Feedforward(ABC):
     def unfreeze(self) -> Self:
         """Train all layers."""
         return self.freeze(0)
-
-    @property
-    def encoder_layers(self) -> list[Dense]:
-        """The hidden layers, bottom first."""
-        return self.layers[:-1]
-
-    @abstractmethod
-    def head(self) -> Head:
-        """What the outputs stand for."""
 
     @abstractmethod
     def labels_of(self, labels: Any, n_rows: int, name: str) -> tuple[Array, NDArray[np.bool_]]:
@@ -245,35 +235,6 @@ class Feedforward(ABC):
         name = f"{self.what} " + "-".join(map(str, self.settings.sizes))
         return Training(self.network(above=self.n_frozen), training, streams, callbacks, name)
 
-    def outputs(self, x: Any) -> Array:
-        """Values of the output units, shape `(n, n_outputs)`."""
-        return self._map(self.values(), self.rows_of(x), self.settings.sizes[-1])
-
-    def hidden(self, x: Any, depth: int | None = None) -> Array:
-        """Outputs of hidden layer `depth`, by default the last: before fine-tuning, the codes of the stack."""
-        n_hidden = len(self.layers) - 1
-        wanted = max(1, n_hidden) if depth is None else depth
-        check_count("depth", wanted)
-        if wanted > n_hidden:
-            expected, remedy = f"at most the {n_hidden} hidden layers there are", "leave it out for the last, if any"
-            raise mismatch("depth", expected=expected, received=str(wanted), remedy=remedy)
-        hidden = self.layers[:wanted]
-        return self._map(torch.nn.Sequential(*hidden), self.rows_of(x), len(hidden[-1].bias))
-
-    def values(self) -> Callable[[torch.Tensor], torch.Tensor]:
-        """What turns scaled rows into values of the output units."""
-        network = self.network(above=0)
-        return lambda x: network.head.output.values(network.logits(x))
-
-    def network(self, above: int) -> Network:
-        """The layers above the lowest so many, as a model."""
-        settings = self.settings
-        return Network(self.layers[above:], self.head(), settings.dropout, settings.weight_decay, on_codes=above > 0)
-
-    def rows_of(self, x: Any, name: str = "x") -> Rows:
-        """`x` as rows of its inputs, scaled and finite."""
-        return finite_rows(x, name, self.settings.sizes[0], self.scaling, self.dtype)
-
     def _details(self, training: TrainingConfig, tables: Sequence[Examples], origins: Sequence[str]) -> Details:
         """What the outcome of a fit depends on, besides the settings of the network and the seed."""
         data: Details = {}
@@ -286,10 +247,6 @@ class Feedforward(ABC):
             "n_frozen": self.n_frozen,
             "weights": fingerprint_of(torch.nn.ModuleList(self.layers).state_dict()),
         }
-
-    def _map(self, function: Callable[[torch.Tensor], torch.Tensor], rows: Rows, width: int) -> Array:
-        out = np.empty((len(rows), width), numpy_dtype(self.dtype))
-        return map_rows(function, rows, out, self.device)
 
 
 def _as_table(labels: Labels | None) -> Array:

@@ -1,6 +1,6 @@
 """What a model was trained on: from where, how many rows, and what their columns and classes are called."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stacked.errors import check_count, mismatch
 
@@ -39,6 +39,11 @@ class Provenance:
             object.__setattr__(self, name, tuple(getattr(self, name)))
             for one in getattr(self, name):
                 _check_text(name, one)
+
+    @property
+    def without_classes(self) -> "Provenance":
+        """The same for another head, which may tell other classes apart."""
+        return replace(self, classes=())
 
 
 def _check_text(name: str, value: object) -> None:

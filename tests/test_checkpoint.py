@@ -21,13 +21,16 @@ from stacked import (
     CosineDecay,
     Denoising,
     FeedforwardClassifier,
+    FeedforwardRegressor,
     Plain,
+    RegressorSettings,
     Sparse,
     StackedAutoencoder,
     TopK,
     TrainingConfig,
     Variational,
     load_classifier,
+    load_regressor,
     load_stack,
     save,
 )
@@ -38,7 +41,7 @@ from stacked.randomness import Randomness, Seeded
 from stacked.state_files import check_tensors
 
 CONFIG = TrainingConfig(2, 40, SGD(0.1, 0.5), CosineDecay(0.1), validation_fraction=0.2, patience=2)
-LOADERS = {"stack": load_stack, "classifier": load_classifier}
+LOADERS = {"stack": load_stack, "classifier": load_classifier, "regressor": load_regressor}
 LABELS = np.arange(130) % 3
 
 
@@ -54,7 +57,13 @@ def tuned(rows, **options):
     return FeedforwardClassifier(settings, **options).fit(rows, LABELS, CONFIG, progress=False)
 
 
-MAKERS = {"stack": trained, "classifier": tuned}
+def regressed(rows, **options):
+    settings = RegressorSettings((12, 7, 2), ("relu",), 0.2, 0.01)
+    targets = rows[:, :2] * [1, 100]
+    return FeedforwardRegressor(settings, scaling="standard", **options).fit(rows, targets, CONFIG, progress=False)
+
+
+MAKERS = {"stack": trained, "classifier": tuned, "regressor": regressed}
 
 
 @pytest.fixture(params=MAKERS)
@@ -183,7 +192,8 @@ def test_a_loaded_model_trains_on_as_the_saved_one_does(kind, rows, tmp_path):
     model = MAKERS[kind](rows, seed=2)
     loaded = LOADERS[kind](save(model, tmp_path))
     for each in (model, loaded):
-        each.fit(rows, progress=False) if kind == "stack" else each.fit(rows, LABELS, CONFIG, progress=False)
+        data = {"stack": [], "classifier": [LABELS, CONFIG], "regressor": [rows[:, :2], CONFIG]}[kind]
+        each.fit(rows, *data, progress=False)
     assert np.array_equal(outputs(loaded, rows), outputs(model, rows))
 
 
@@ -347,7 +357,7 @@ def test_another_format_is_refused(kind, saved, found):
     )
 
 
-@pytest.mark.parametrize("found", [3, 10**400])
+@pytest.mark.parametrize("found", [4, 10**400])
 def test_a_newer_format_is_refused_with_the_reason(kind, saved, found):
     redescribe(saved, format=found)
     refused(
@@ -422,23 +432,27 @@ def test_a_history_of_other_things_is_not_saved(rows, tmp_path):
 
 
 def test_a_model_of_the_other_kind_is_refused_with_the_remedy(kind, saved):
-    other = {"stack": "classifier", "classifier": "stack"}[kind]
+    other = {"stack": "classifier", "classifier": "regressor", "regressor": "stack"}[kind]
     refused(other, saved, f"expected a {other}, received a {kind}; load it with load_{kind}")
 
 
 @pytest.mark.parametrize("found", ["tree", None, 3])
 def test_a_model_of_no_kind_is_refused(kind, saved, found):
     redescribe(saved, kind=found)
-    refused(kind, saved, f"expected a {kind}")
+    refused(kind, saved, "expected one of stack, classifier, regressor")
 
 
 FIELDS = {
     "stack": [
         *("format", "kind", "n_inputs", "layers", "training", "histories", "fine_tuning", "dtype", "seed", "weights"),
-        "sha256",
+        *("sha256", "scaling", "provenance"),
     ],
-    "classifier": ["format", "kind", "settings", "n_frozen", "history", "dtype", "seed", "weights", "sha256"],
+    "classifier": [
+        *("format", "kind", "settings", "n_frozen", "history", "dtype", "seed", "weights", "sha256"),
+        *("scaling", "provenance", "target_scaling"),
+    ],
 }
+FIELDS["regressor"] = FIELDS["classifier"]
 EACH_FIELD = [(kind, field) for kind, fields in FIELDS.items() for field in fields]
 
 
@@ -543,7 +557,7 @@ def test_weights_in_another_form_are_refused_although_their_checksum_fits(kind, 
 )
 def test_a_tensor_that_does_not_fit_the_settings_is_refused(kind, saved, change):
     tensors = safetensors.numpy.load_file(weights_file(saved))
-    change(tensors, {"stack": "0.encoder.weight", "classifier": "0.weight"}[kind])
+    change(tensors, "0.encoder.weight" if kind == "stack" else "0.weight")
     replace_weights(saved, safetensors.numpy.save(tensors))
     refused(kind, saved, "tensor '")
 
@@ -594,8 +608,7 @@ def test_a_harmful_file_is_refused_and_does_no_harm(kind, saved, tmp_path, form,
 
 def test_loading_works_where_pickle_cannot(kind, saved, rows, tmp_path):
     np.save(tmp_path / "rows.npy", rows)
-    loader = {"stack": "load_stack", "classifier": "load_classifier"}[kind]
-    method = {"stack": "encode", "classifier": "outputs"}[kind]
+    loader, method = f"load_{kind}", "encode" if kind == "stack" else "outputs"
     program = f"""
 import pickle, sys
 import numpy as np

@@ -111,7 +111,7 @@ def test_validation_rows_may_leave_the_range():
 
 def test_a_classifier_takes_over_the_scaling_of_its_stack(tmp_path):
     x, y = table(), np.arange(300) % 3
-    stack = StackedAutoencoder([Plain(5)], BRIEF, scaling="standard").fit(x)
+    stack = StackedAutoencoder([Plain(5, output="linear")], BRIEF, scaling="standard").fit(x)
     classifier = FeedforwardClassifier.from_stack(stack, 3)
     assert np.array_equal(classifier.hidden(x), stack.encode(x))
     classifier.fit(x * 1000, y, BRIEF)

@@ -1,4 +1,4 @@
-"""The command `stacked`: one file for each group of verbs.
+"""The command `stacked`: one file for each verb or group of verbs.
 
 What these files import at their top is light, so that help comes at once; what takes torch is imported where it is
 needed.
@@ -8,12 +8,19 @@ from typing import Annotated
 
 import typer
 
+from stacked.cli import encode, evaluate, finetune, inspect, predict, pretrain, search
 from stacked.cli.cache import app as cache_app
 from stacked.cli.guard import new_app
-from stacked.cli.pretrain import command as pretrain
 
-app = new_app("Greedy layer-wise stacked pretraining.")
-app.command("pretrain")(pretrain)
+app = new_app("Greedy layer-wise stacked pretraining.", completion=True)
+app.command("pretrain")(pretrain.command)
+app.command("finetune")(finetune.command)
+app.command("encode")(encode.encode_command)
+app.command("reconstruct")(encode.reconstruct_command)
+app.command("predict")(predict.command)
+app.command("evaluate")(evaluate.command)
+app.command("search")(search.command)
+app.command("inspect")(inspect.command)
 app.add_typer(cache_app, name="cache")
 
 

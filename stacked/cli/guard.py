@@ -14,9 +14,9 @@ from stacked.errors import StackedError, StackedWarning
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
-def new_app(text: str | None = None) -> typer.Typer:
-    """An app for guarded commands; `text` is its help."""
-    return typer.Typer(help=text, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+def new_app(text: str | None = None, *, completion: bool = False) -> typer.Typer:
+    """An app for guarded commands; `text` is its help, and `completion` adds what installs that of the shell."""
+    return typer.Typer(help=text, add_completion=completion, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 def guarded(command: Callable[..., None], interrupted: str = "interrupted") -> Callable[..., None]:

@@ -1,0 +1,116 @@
+"""Rows and labels that a command line names, and what a model remembers of those it was trained on."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from stacked.errors import mismatch
+
+if TYPE_CHECKING:
+    from stacked.checkpoint import Model
+    from stacked.provenance import Provenance
+    from stacked.rows import Array, Rows
+    from stacked.targets import Target
+
+
+class Labelled(NamedTuple):
+    """Rows with what is known of their labels, and of both."""
+
+    rows: "Rows"
+    target: "Target | None"
+    provenance: "Provenance"
+
+
+def read_labelled(
+    name: str,
+    labels: str | None,
+    task: str = "auto",
+    *,
+    drop: Sequence[str] = (),
+    like: "Provenance | None" = None,
+    dtype: str = "float32",
+) -> Labelled:
+    """The rows of a table, with labels where these are named.
+
+    Parameters
+    ----------
+    name : str
+        Of the table.
+    labels : str, optional
+        Where the labels are; those of `like` by default, if the table has them.
+    task : {"auto", "classification", "regression"}
+        What the labels are.
+    drop : sequence of str
+        Columns to leave out.
+    like : Provenance, optional
+        Of the model that the rows are for, which knows their columns and classes.
+    dtype : {"float32", "float64"}
+        Of numbers that are read from text.
+    """
+    from stacked.provenance import Provenance  # noqa: PLC0415 - slow to import
+    from stacked.tables import Wanted, read_data  # noqa: PLC0415
+    from stacked.targets import as_target  # noqa: PLC0415
+
+    columns, classes = (like.columns, like.classes) if like is not None else ((), ())
+    data = read_data(name, Wanted(labels, tuple(columns), tuple(drop)), dtype)
+    target = None if data.target is None else as_target(data.target, task, classes, labels or "labels")
+    return Labelled(
+        data.rows,
+        target,
+        Provenance(
+            source=name,
+            n_rows=len(data.rows),
+            n_labelled=0 if target is None else target.n_labelled,
+            columns=data.columns,
+            target=labels or "",
+            classes=() if target is None else target.classes,
+        ),
+    )
+
+
+def rows_for(model: "Model", name: str) -> "Rows":
+    """The rows of a table that a model is to work on: its columns, by name where they have names."""
+    return read_labelled(name, None, like=model.provenance, dtype=_dtype_of(model)).rows
+
+
+def labels_for_training(target: "Target") -> "Array":
+    """The labels as `Feedforward.fit` takes them: NaN where a row has none."""
+    import numpy as np  # noqa: PLC0415 - slow to import
+
+    labels: Array = np.where(target.labelled, target.values, np.nan) if not target.labelled.all() else target.values
+    return labels
+
+
+def labelled_for(model: "Model", name: str, labels: str | None) -> Labelled:
+    """The rows and labels that a model is measured on; the labels lie where those of its training did by default."""
+    where = labels or model.provenance.target
+    if not where:
+        remedy = "pass --labels NAME"
+        raise mismatch("--labels", expected="where the labels are", received="nothing", remedy=remedy)
+    task = "classification" if model.provenance.classes else "regression"
+    return read_labelled(name, where, task, like=model.provenance, dtype=_dtype_of(model))
+
+
+def scaling_for(kind: str, rows: "Rows") -> str:
+    """The kind of scaling that "auto" stands for: min_max where some value leaves [0, 1]."""
+    from stacked.rows import value_range, within_0_and_1  # noqa: PLC0415 - slow to import
+
+    if kind != "auto":
+        return kind
+    return "none" if within_0_and_1(value_range(rows, "the rows")) else "min_max"
+
+
+def loaded(name: str, device: str = "cpu", *kinds: str) -> Any:
+    """The model of a folder; StackedError unless it is of one of the kinds, where some are named."""
+    from stacked.checkpoint import load  # noqa: PLC0415 - slow to import
+    from stacked.model_files import kind_of_model  # noqa: PLC0415
+    from stacked.paths import named_path  # noqa: PLC0415
+
+    kind = kind_of_model(named_path(name, "MODEL"))
+    if kinds and kind not in kinds:
+        remedy = "name the folder of such a model"
+        raise mismatch(name, expected=f"a {' or a '.join(kinds)}", received=f"a {kind}", remedy=remedy)
+    return load(name, device=device)
+
+
+def _dtype_of(model: "Model") -> str:
+    return str(model.dtype).removeprefix("torch.")

@@ -1,0 +1,117 @@
+"""`stacked finetune`: put an output layer on a pretrained encoder, train all of it with labels, and save it."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stacked.cli import options
+from stacked.cli.data import Labelled, labels_for_training, loaded, read_labelled
+from stacked.cli.guard import guarded
+from stacked.cli.trainings import INTERRUPTED, free_folder, given, last_epoch, training_config
+from stacked.errors import mismatch
+
+if TYPE_CHECKING:
+    from stacked.checkpoint import Model
+    from stacked.classifier import FeedforwardClassifier
+    from stacked.regressor import FeedforwardRegressor
+    from stacked.targets import Target
+
+Encoder = Annotated[
+    str,
+    typer.Argument(
+        help="The folder of a stack, or of a classifier or regressor, which gets a new head.",
+        metavar="MODEL",
+        show_default=False,
+    ),
+]
+Out = Annotated[
+    str,
+    typer.Option(
+        help="Folder for the result; until it is saved, DIR.run keeps the run.", metavar="DIR", show_default=False
+    ),
+]
+Freeze = Annotated[bool, typer.Option("--freeze", help="Leave the encoder as it is; train the output layer only.")]
+Dropout = Annotated[float, typer.Option(help="Probability with which a hidden output is dropped in training.")]
+WeightDecay = Annotated[float, typer.Option(help="Charged for the squares of the weights.")]
+
+
+def finetune(
+    model: Encoder,
+    rows: options.Rows,
+    out: Out,
+    labels: options.Labels = None,
+    task: options.Task = "auto",
+    freeze: Freeze = False,
+    dropout: Dropout = 0.0,
+    weight_decay: WeightDecay = 0.0,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    optimizer: options.Optimizer = "adam",
+    learning_rate: options.LearningRate = None,
+    momentum: options.Momentum = None,
+    validation_fraction: options.ValidationFraction = None,
+    patience: options.Patience = None,
+    seed: options.Seed = 0,
+    device: options.Device = "cpu",
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Train a classifier, or a regressor, that begins as a pretrained encoder below a fresh output layer.
+
+    Text and few whole numbers are taken for classes, other labels for numbers
+    to be predicted; --task says otherwise. Rows without a label are left out.
+    The same command again goes on where an interrupted one was.
+
+    Example: stacked finetune encoder t.csv --labels diagnosis --out classifier
+    """
+    folder = free_folder(out, "the model", overwrite=overwrite)
+    encoder = loaded(model, device)
+    table = read_labelled(rows, _labels_for(encoder, labels), task, like=encoder.provenance.without_classes)
+    assert table.target is not None, "labels were asked for"
+    settings = {"freeze": freeze, "seed": seed, "dropout": dropout, "weight_decay": weight_decay}
+    network = _network_on(encoder, table.target, settings)
+    how = given(epochs=epochs, batch_size=batch_size, validation_fraction=validation_fraction, patience=patience)
+    descent = given(learning_rate=learning_rate, momentum=momentum)
+    training = training_config(table.target.n_labelled, optimizer, descent, how)
+    _fit_and_keep(network, table, training, folder)
+    typer.echo(f"labels: {_described(table.target)}")
+    typer.echo(f"{network.what} {'-'.join(map(str, network.settings.sizes))}: {last_epoch(network.history)}")
+    typer.echo(f"written to {out}")
+
+
+def _labels_for(encoder: "Model", labels: str | None) -> str:
+    where = labels or encoder.provenance.target
+    if not where:
+        raise mismatch("--labels", expected="where the labels are", received="nothing", remedy="pass --labels NAME")
+    return where
+
+
+def _network_on(
+    encoder: "Model", target: "Target", settings: dict[str, Any]
+) -> "FeedforwardClassifier | FeedforwardRegressor":
+    from stacked.classifier import FeedforwardClassifier  # noqa: PLC0415 - slow to import
+    from stacked.regressor import FeedforwardRegressor  # noqa: PLC0415
+
+    if target.is_classes:
+        return FeedforwardClassifier.from_stack(encoder, len(target.classes), **settings)
+    return FeedforwardRegressor.from_stack(encoder, 1, **settings)
+
+
+def _fit_and_keep(network: Any, table: Labelled, training: Any, folder: Any) -> None:
+    from stacked.checkpoint import save  # noqa: PLC0415 - slow to import
+    from stacked.run_directory import RunDirectory  # noqa: PLC0415
+
+    assert table.target is not None, "labels were asked for"
+    run = RunDirectory(f"{folder}.run")
+    network.fit(table.rows, labels_for_training(table.target), training, run=run)
+    network.provenance = table.provenance
+    save(network, folder)
+    run.remove()
+
+
+def _described(target: "Target") -> str:
+    from stacked.targets import described  # noqa: PLC0415 - slow to import
+
+    return described(target)
+
+
+command = guarded(finetune, INTERRUPTED)

@@ -1,0 +1,65 @@
+"""`stacked inspect`: what a saved model, a run or a table is."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stacked.cli import options
+from stacked.cli.data import loaded, read_labelled
+from stacked.cli.guard import guarded
+from stacked.tables import FORMATS
+
+What = Annotated[
+    str,
+    typer.Argument(
+        help=f"The folder of a saved model or of a run, or a table: {FORMATS}.", metavar="WHAT", show_default=False
+    ),
+]
+
+
+def inspect(what: What, labels: options.Labels = None, task: options.Task = "auto") -> None:
+    """Show what a saved model is and was trained on, how far a run is, or what a table holds.
+
+    Example: stacked inspect encoder
+    """
+    from stacked.model_files import holds_model  # noqa: PLC0415 - slow to import
+    from stacked.paths import named_path  # noqa: PLC0415
+
+    path = named_path(what, "WHAT")
+    if holds_model(path):
+        from stacked.model_card import model_card  # noqa: PLC0415 - slow to import
+
+        typer.echo(model_card(loaded(what)), nl=False)
+    elif (path / "run.json").is_file():
+        _show_run(path)
+    else:
+        _show_table(what, labels, task)
+
+
+def _show_run(path: Path) -> None:
+    from stacked.paths import read_plain  # noqa: PLC0415
+    from stacked.strict_json import MOST_BYTES, parse_json  # noqa: PLC0415 - slow to import
+
+    described = parse_json(read_plain(path / "run.json", MOST_BYTES))
+    typer.echo(json.dumps(described, indent=1))
+    for state in sorted(path.glob("*.safetensors")):
+        typer.echo(f"{state.name}: {state.stat().st_size / 1e6:,.1f} MB")
+
+
+def _show_table(name: str, labels: str | None, task: str) -> None:
+    from stacked.rows import value_range  # noqa: PLC0415 - slow to import
+    from stacked.targets import described  # noqa: PLC0415
+
+    table = read_labelled(name, labels, task)
+    n_rows, n_columns = table.rows.shape
+    low, high = value_range(table.rows, name)
+    typer.echo(f"{n_rows:,} rows of {n_columns:,} columns, values from {low:.6g} to {high:.6g}")
+    if table.provenance.columns:
+        typer.echo(f"columns: {', '.join(table.provenance.columns)}")
+    if table.target is not None:
+        typer.echo(f"labels: {described(table.target)}")
+
+
+command = guarded(inspect)

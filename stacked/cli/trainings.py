@@ -1,0 +1,60 @@
+"""What verbs that train have in common: the folder of the result, the settings of a training, the report."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stacked.errors import check_choice, mismatch
+from stacked.paths import named_path
+
+if TYPE_CHECKING:
+    from stacked.callbacks import History
+    from stacked.training_config import TrainingConfig
+
+INTERRUPTED = "interrupted; DIR.run keeps all but the last half minute at most: the same command goes on from there"
+
+
+def free_folder(out: str, what: str, *, overwrite: bool) -> Path:
+    """The folder for a model, once it is seen that it can be written and whose model may be replaced."""
+    from stacked.files import blaming, locked  # noqa: PLC0415 - slow to import
+    from stacked.model_files import holds_model  # noqa: PLC0415
+
+    folder = Path(os.path.realpath(named_path(out, "--out")))
+    with blaming(folder, what):
+        if holds_model(folder) and not overwrite:
+            remedy = "name another folder, or pass --overwrite"
+            expected, received = "a folder without a model", "one with a model"
+            raise mismatch(str(folder), expected=expected, received=received, remedy=remedy)
+        if os.path.lexists(folder):
+            with locked(folder / "model"):
+                pass
+    return folder
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """The options that were given; the library has defaults for the others."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def training_config(n_rows: int, optimizer: str, descent: dict[str, float], how: dict[str, Any]) -> "TrainingConfig":
+    """The settings of a training on so many rows; small tables have small minibatches."""
+    from stacked.optimizers import SGD, Adam  # noqa: PLC0415 - slow to import
+    from stacked.training_config import TrainingConfig, batch_size_for  # noqa: PLC0415
+
+    check_choice("--optimizer", optimizer, ("sgd", "adam"))
+    if optimizer == "adam" and "momentum" in descent:
+        remedy = "pass --optimizer sgd, or leave it out"
+        raise mismatch("--momentum", expected="it with sgd only", received="it with adam", remedy=remedy)
+    kind = SGD if optimizer == "sgd" else Adam
+    return TrainingConfig(optimizer=kind(**descent), **({"batch_size": batch_size_for(n_rows)} | how))
+
+
+def last_epoch(history: "History") -> str:
+    """The figures of the last epoch of a training, in words."""
+    if len(history) == 0:
+        return "not trained"
+    record = history.records[-1]
+    figures = {"loss": "loss {:.4g}", "validation_loss": "validation loss {:.4g}"}
+    figures["validation_error_rate"] = "validation error {:.2%}"
+    told = [text.format(record[figure]) for figure, text in figures.items() if figure in record]
+    return f"{', '.join(told)} in epoch {len(history)}"
