@@ -77,10 +77,11 @@ def imported(path):
             continue
         if isinstance(node, ast.Import):
             yield from ((alias.name, node) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module == "stacked":
-            yield from ((f"stacked.{alias.name}", node) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.module, node
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                is_module = node.module == "stacked" or inner.removeprefix("stacked.") in ORDER
+                yield (inner if is_module else node.module), node
 
 
 def test_the_order_names_every_module():
