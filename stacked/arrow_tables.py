@@ -21,10 +21,10 @@ from stacked.rows import Array
 from stacked.table_names import Place
 
 with needing("tables of text and Parquet", "tables"):
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.csv
-    import pyarrow.parquet
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.compute as pc  # type: ignore[import-untyped]
+    import pyarrow.csv  # type: ignore[import-untyped]
+    import pyarrow.parquet  # type: ignore[import-untyped]
 
 _BLOCK_BYTES = 2**24  # of text that is read at a time; a line must fit
 _BLOCK_ROWS = 2**16
@@ -225,7 +225,8 @@ def _objects(cells: Any) -> Array:
     """Text as an array of objects, one for each different text, so that many rows take little memory."""
     encoded = cells.combine_chunks().dictionary_encode()
     texts = np.array([*encoded.dictionary.to_pylist(), None], object)
-    return texts[encoded.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)]
+    places: Array = encoded.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)
+    return texts[places]
 
 
 def _only(cells: Any, which: Any) -> Any:

@@ -15,12 +15,22 @@ import stacked
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "stacked"
 ORDER = [
-    *("errors", "extras", "files", "temporary_folder", "paths", "state_files", "strict_json", "differences", "settings"),
+    *(
+        "errors",
+        "extras",
+        "files",
+        "temporary_folder",
+        "paths",
+        "state_files",
+        "strict_json",
+        "differences",
+        "settings",
+    ),
     *("activations", "losses", "outputs", "devices", "randomness", "corruption"),
     *("dense", "abreast", "products", "gradients", "precision", "symptoms", "model"),
     *("hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "rows", "hdf5_tables", "destinations"),
     *("idx", "datasets", "npy", "examples", "labelled_rows", "ranks"),
-    *("orders", "collected", "npz", "image_folders", "table_names", "cells", "columns", "csv_layout", "arrow_tables"),
+    *("orders", "collected", "table_names", "cells", "columns", "npz", "image_folders", "csv_layout", "arrow_tables"),
     *("columns_in_files", "tables", "targets", "ahead", "readers", "batches"),
     *("schedules", "optimizers", "training_config", "books", "checkpoints", "callbacks", "progress"),
     *("streams", "sharing", "evaluation", "captured", "divergence", "training_state", "training"),
