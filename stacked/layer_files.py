@@ -8,7 +8,7 @@ mask = 0.3
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from stacked.autoencoders import LayerSettings
 from stacked.errors import StackedError, mismatch
@@ -48,7 +48,7 @@ def _tables(path: Path) -> list[dict[str, Any]]:
     if not are_tables or not tables or content.keys() != {"layers"}:
         expected, remedy = "tables [[layers]] and nothing else", "write one for each layer"
         raise mismatch("layers", expected=expected, received=", ".join(content) or "nothing", remedy=remedy)
-    return tables
+    return cast(list[dict[str, Any]], tables)
 
 
 def _as_text(table: dict[str, Any]) -> str:

@@ -102,6 +102,7 @@ def check_plan(model: Model, config: TrainingConfig, n_rows: int, has_validation
         raise mismatch("optimizer", expected=expected, received="LBFGS", remedy="use SGD or Adam, or do without it")
 
 
-def batch_size_for(n_rows: int) -> int:
-    """Rows a step for who has no opinion: 100, and of fewer than 1,000 rows a tenth, so that an epoch has steps."""
-    return min(100, max(1, n_rows // 10))
+def batch_size_for(n_rows: int, validation_fraction: float = 0.0) -> int:
+    """Rows a step for who has no opinion: 100, or a tenth of the rows to train on where there are fewer than 100."""
+    n_train = n_rows - round(validation_fraction * n_rows)
+    return 100 if n_train >= 100 else max(1, n_train // 10)

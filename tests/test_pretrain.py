@@ -71,7 +71,7 @@ def test_the_stack_is_the_one_that_the_library_trains_and_nothing_else_is_left(r
     assert (ended.exit_code, ended.stderr) == (0, "")
     assert outcome(load_stack("out")) == outcome(expected)
     assert names_in(tmp_path) == ["out", "rows.npy"]
-    assert [name.split("-")[0] for name in names_in("out")] == ["model.json", "weights"]
+    assert [name.split("-")[0] for name in names_in("out")] == ["README.md", "model.json", "weights"]
     losses = [history["loss"][-1] for history in expected.histories]
     assert ended.stdout.splitlines() == [
         f"denoising 12-8: loss {losses[0]:.4g} in epoch 2",
@@ -120,9 +120,10 @@ def test_seed_dtype_and_cache_are_those_of_the_stack(rows):
 
 
 def test_the_defaults_that_the_help_tells_are_those_of_the_library():
-    annotations = inspect.signature(inspect.unwrap(verb)).parameters
+    annotations = inspect.signature(inspect.unwrap(verb.command)).parameters
     told = {name: one.annotation.__metadata__[0].show_default for name, one in annotations.items()}
-    assert (told["epochs"], told["batch_size"]) == (str(TrainingConfig().epochs), str(TrainingConfig().batch_size))
+    assert told["epochs"] == str(TrainingConfig().epochs)
+    assert told["batch_size"].startswith(f"{TrainingConfig().batch_size}, or a tenth of fewer rows")
     assert told["learning_rate"] == f"{Adam().learning_rate:g}, of sgd {SGD().learning_rate:g}"
     assert told["momentum"] == f"{SGD().momentum:g}"
     assert told["validation_fraction"] == f"{TrainingConfig().validation_fraction:g}"
@@ -131,6 +132,12 @@ def test_the_defaults_that_the_help_tells_are_those_of_the_library():
     assert {name: annotations[name].default for name in ("seed", "dtype", "device")} == {
         name: stack[name].default for name in ("seed", "dtype", "device")
     }
+
+
+def test_a_table_of_fewer_rows_has_smaller_minibatches(tmp_path):
+    np.save(tmp_path / "few.npy", ROWS[:45])
+    assert pretrain(tmp_path / "few.npy", "--validation-fraction", "0.2", out=tmp_path / "out").exit_code == 0
+    assert load_stack(tmp_path / "out").training[0].batch_size == 3
 
 
 # What is there already

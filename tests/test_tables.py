@@ -7,9 +7,9 @@ import h5py
 import numpy as np
 import pytest
 
-from stacked import StackedError, load_mnist
+from stacked import StackedError, load_mnist, orders
 from stacked.scaled_rows import ScaledRows
-from stacked.tables import read_table
+from stacked.tables import Wanted, read_data, read_table
 
 ROWS = np.random.default_rng(0).random((130, 12), dtype=np.float32)
 
@@ -95,3 +95,73 @@ def test_a_damaged_file_of_numpy_gives_rows_or_one_sentence(tmp_path):
             told.append(str(error))
     assert 1000 < len(told) < 2000
     assert all(message.startswith(f"{path}: expected ") and "\n" not in message for message in told)
+
+
+def test_bytes_of_text_and_numbers_of_one_column_are_the_labels_of_their_rows(tmp_path):
+    """Labels in every format of arrays, beside the rows or in the same file."""
+    words, numbers = ["B", "M"] * 65, np.arange(-1, 129).astype(">i2")
+    with h5py.File(tmp_path / "rows.h5", "w") as file:
+        file["x"], file["groups/words"], file["numbers"] = ROWS, words, numbers
+        file["fixed"], file["column"] = np.array(words, "S1"), numbers[:, None].astype("f4")
+    np.savez(tmp_path / "rows.npz", x=ROWS, words=words, numbers=numbers)
+    np.save(tmp_path / "words.npy", words)
+    np.save(tmp_path / "numbers.npy", numbers[:, None])
+    (tmp_path / "numbers.idx").write_bytes(
+        bytes([0, 0, 0x0B, 1]) + np.array([130], ">u4").tobytes() + numbers.tobytes()
+    )
+    for rows, target in [
+        *((f"rows.h5:{x}", y) for x in ("x", "/x") for y in ("groups/words", "/groups/words", "fixed")),
+        *(("rows.npz:x", y) for y in ("words", f"{tmp_path}/words.npy", f"{tmp_path}/rows.h5:fixed")),
+    ]:
+        found = read_data(f"{tmp_path}/{rows}", Wanted(target=target))
+        assert (found.columns, found.target.tolist()) == ((), words)
+        assert np.array_equal(found.rows, ROWS)
+    for rows, target in [
+        *(("rows.h5:x", y) for y in ("numbers", "column")),
+        *(("rows.npz", y) for y in ("numbers", *(f"{tmp_path}/numbers.{end}" for end in ("npy", "idx")))),
+    ]:
+        found = read_data(f"{tmp_path}/{rows}", Wanted(target=target))
+        assert (found.target.tolist(), found.target.dtype.isnative) == (numbers.tolist(), True)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("most", [2**29, 300])
+@pytest.mark.parametrize("dtype", ["f4", "f8", ">f4", "u1", "i8", "?"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_table_in_an_npz_file_is_named_or_the_only_one(tmp_path, monkeypatch, save, most, dtype, order):
+    monkeypatch.setattr(orders, "MIXING_BYTES", most)
+    table = np.asarray(ROWS.round().astype(dtype), order=order)
+    save(tmp_path / "rows.npz", labels=np.arange(130), table=table, cube=np.zeros((2, 3, 4)))
+    for name in ("rows.npz", "rows.npz:table"):
+        found = read_table(f"{tmp_path}/{name}")
+        assert isinstance(found, np.memmap) == (most == 300)
+        assert (found.dtype, found.tolist()) == (dtype, table.tolist())
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_damaged_npz_file_gives_the_rows_or_one_sentence(tmp_path, save):
+    chance, path = random.Random(0), tmp_path / "rows.npz"
+    save(path, x=ROWS)
+    whole, told = path.read_bytes(), []
+    for _ in range(300):
+        content = bytearray(whole)
+        for _ in range(chance.randint(1, 4)):
+            content[chance.randrange(len(content))] = chance.randrange(256)
+        path.write_bytes(content[: chance.choice([len(content), chance.randrange(len(content))])])
+        try:
+            assert np.array_equal(read_table(str(path)), ROWS)
+        except StackedError as error:
+            told.append(str(error))
+    assert len(told) > 200
+    assert all(message.startswith(f"{path}: expected ") and "; " in message for message in told)
+
+
+def test_columns_of_tables_without_names_are_counted(tmp_path):
+    np.save(tmp_path / "rows.npy", ROWS)
+    path = f"{tmp_path}/rows.npy"
+    assert read_data(path, Wanted(columns=tuple("abcdefghijkl"))).columns == ()
+
+
+def test_the_only_column_of_an_hdf5_file_needs_no_name(hdf5, tmp_path):
+    found = read_data(f"{hdf5}:again", Wanted(target=str(hdf5)))
+    assert found.target.tolist() == list(range(130))

@@ -210,7 +210,7 @@ def test_rows_without_a_label_are_left_out_of_fine_tuning(tmp_path):
         (["encode", "enc", "d.csv", "--out", "c.npy"], "mean radius"),
         (["reconstruct", "clf", "t.csv", "--out", "c.npy"], "clf: expected a stack, received a classifier"),
         (["predict", "enc", "t.csv"], "enc: expected a classifier or a regressor, received a stack"),
-        (["evaluate", "clf", "d.csv"], "mean radius"),
+        (["evaluate", "clf", "d.csv"], "diagnosis"),
         (["finetune", "enc", "t.csv", "--labels", "diagnose", "--out", "x"], "diagnosis"),
         (["search", "enc", "t.csv", "--queries", "t.csv", "-k", "401"], "k: expected"),
         (["inspect", "nothing.csv"], "nothing.csv"),

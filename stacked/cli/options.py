@@ -46,7 +46,7 @@ Depth = Annotated[int | None, typer.Option(help="Layers to go up.", show_default
 
 Epochs = Annotated[int | None, typer.Option(help="Passes over the rows, for each training.", show_default="10")]
 BatchSize = Annotated[
-    int | None, typer.Option(help="Rows a step.", show_default="100, a tenth of a table below 1000 rows")
+    int | None, typer.Option(help="Rows a step.", show_default="100, or a tenth of fewer rows than that")
 ]
 Optimizer = Annotated[str, typer.Option(help="sgd or adam.")]
 LearningRate = Annotated[float | None, typer.Option(help="Length of a step.", show_default="0.001, of sgd 0.1")]

@@ -46,7 +46,8 @@ def training_config(n_rows: int, optimizer: str, descent: dict[str, float], how:
         remedy = "pass --optimizer sgd, or leave it out"
         raise mismatch("--momentum", expected="it with sgd only", received="it with adam", remedy=remedy)
     kind = SGD if optimizer == "sgd" else Adam
-    return TrainingConfig(optimizer=kind(**descent), **({"batch_size": batch_size_for(n_rows)} | how))
+    size = batch_size_for(n_rows, how.get("validation_fraction", 0.0))
+    return TrainingConfig(optimizer=kind(**descent), **({"batch_size": size} | how))
 
 
 def last_epoch(history: "History") -> str:
