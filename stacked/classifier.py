@@ -58,6 +58,8 @@ class FeedforwardClassifier:
         The training record.
     """
 
+    scaling: Any = None
+
     def __init__(
         self,
         settings: ClassifierSettings | Sequence[int],

@@ -37,6 +37,7 @@ class Coding:
     dtype: torch.dtype
     device: torch.device
     cache: CodeCache | None
+    scaling: Any = None
 
     def encode(self, x: Any, depth: int | None = None, *, out: Any = None) -> Array:
         """Codes of clean rows, shape `(n, n_units)`, the same at every call.
