@@ -17,7 +17,7 @@ from stacked.classifier import FeedforwardClassifier, bare_layers
 from stacked.classifier_settings import ClassifierSettings
 from stacked.devices import device_named, dtype_named, numpy_dtype
 from stacked.errors import check_count, check_number, making_use_of, mismatch
-from stacked.model_files import read_model, read_tensors, write_model
+from stacked.model_files import kind_in, read_model, read_tensors, write_model
 from stacked.paths import PathLike, named_path
 from stacked.randomness import Seeded
 from stacked.settings import from_json, to_json
@@ -110,6 +110,18 @@ def load_classifier(folder: PathLike, *, device: str = "cpu") -> FeedforwardClas
         classifier.n_frozen = description["n_frozen"]
         classifier.history = _history(description["history"])
     return classifier
+
+
+def load(folder: PathLike, *, device: str = "cpu") -> StackedAutoencoder | FeedforwardClassifier:
+    """The stack or classifier, whichever was saved in a folder; what it computes is the same bits.
+
+    Raises
+    ------
+    StackedError
+        When the folder holds no model, or one that is damaged or of another version.
+    """
+    kind = kind_in(named_path(folder, "folder"))
+    return load_classifier(folder, device=device) if kind == "classifier" else load_stack(folder, device=device)
 
 
 def _parts(model: StackedAutoencoder | FeedforwardClassifier) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -48,6 +48,12 @@ def holds_model(folder: Path) -> bool:
     return (folder / "model.json").exists()
 
 
+def kind_in(folder: Path) -> str:
+    """The kind of the model that was saved in a folder."""
+    kind: str = read_description(folder / "model.json", "a saved model", FORMAT).get("kind", "")
+    return kind
+
+
 def read_model(folder: Path, kind: str, fields: Collection[str]) -> dict[str, Any]:
     """The description of a model of this kind, which has exactly these fields besides those every model has."""
     path = folder / "model.json"
