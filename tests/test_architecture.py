@@ -30,11 +30,13 @@ ORDER = [
     *("cache_entry", "cache", "temporary_cache", "codes", "coding", "joined_rows", "shards"),
     *("stack_checks", "unrolled", "stack"),
     *("network", "classifier_settings", "frozen", "classifier", "seeds"),
-    *("descriptions", "model_files", "checkpoint"),
+    *("descriptions", "model_files", "checkpoint", "sequential"),
+    *("exports.subject", "exports.checked", "exports.onnx_graph", "exports.onnx_file", "exports.torchscript"),
+    *("exports.torch_export", "exports.encode", "exports.numpy_archive", "exports"),
     *("neighbours", "index_files", "retrieval"),
     *("trial", "trial_folder", "campaign", "comparison", "statistics", "error_table", "measures"),
     *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter", "plots"),
-    *("cli.guard", "cli.one_voice", "cli.sizes", "cli.cache", "cli.pretrain", "cli", "__main__"),
+    *("cli.guard", "cli.one_voice", "cli.sizes", "cli.cache", "cli.pretrain", "cli.export", "cli", "__main__"),
 ]
 ONLY_IN = {
     "h5py": {"hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "hdf5_tables"},
@@ -42,7 +44,9 @@ ONLY_IN = {
     "rich": {"progress"},
     "joblib": {"campaign"},
     "torch.distributed": {"ranks"},
-    "typer": {"cli.guard", "cli.cache", "cli.pretrain", "cli"},
+    "typer": {"cli.guard", "cli.cache", "cli.pretrain", "cli.export", "cli"},
+    "onnx": {"exports.onnx_file"},
+    "onnxruntime": {"exports.onnx_file"},
     "lazy_loader": {""},
 }
 LIBRARIES = ["torch", "numpy", "h5py", "safetensors"]
@@ -136,7 +140,14 @@ def test_using_the_package_loads_nothing_heavy_besides_torch():
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["cache", "--help"], ["cache", "prune", "--help"], ["pretrain", "--help"]],
+    [
+        ["--help"],
+        ["--version"],
+        ["cache", "--help"],
+        ["cache", "prune", "--help"],
+        ["pretrain", "--help"],
+        ["export", "--help"],
+    ],
 )
 def test_help_loads_no_library(arguments):
     command = f"""
