@@ -129,8 +129,8 @@ def test_every_kind_of_layer(tmp_path, settings, fast):
     agrees(export(stack, tmp_path / "encoder", fast), fast, ROWS, stack.encode(ROWS))
 
 
-@pytest.mark.parametrize("output", ["softmax", "sigmoid"])
-def test_classifiers(tmp_path, form, dtype, output):
+@pytest.mark.parametrize(("output", "dtype"), [("softmax", "float32"), ("sigmoid", "float64")])
+def test_classifiers(tmp_path, form, output, dtype):
     model = classifier(output, dtype)
     agrees(export(model, tmp_path / "classifier", form), form, ROWS, model.outputs(ROWS))
 
@@ -370,6 +370,11 @@ def test_the_command_says_what_it_has_written(saved, form):
         f"written to {path}, {path.stat().st_size:,} bytes",
     ]
     agrees(path, form, ROWS, load(saved).encode(ROWS))
+
+
+def test_the_help_names_every_format():
+    told = command("--help").output
+    assert [name for name in FORMATS if name not in told] == []
 
 
 def test_a_classifier_depth_and_the_name_of_the_file(saved):

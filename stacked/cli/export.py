@@ -34,9 +34,9 @@ def export(model: Model, format: Format, out: Out = None, depth: Depth = None, o
     """Write the encoder of a stack, or a classifier, into a file for other programs.
 
     onnx is for ONNX Runtime and the like, torchscript for torch.jit.load,
-    torch-export for torch.export.load, numpy for NumPy alone: python code that
-    encodes is in the .npz, as encode.py. Before a file gets its name it is read
-    back and compared with the model on random rows.
+    torch-export for torch.export.load, numpy for NumPy alone: the .npz holds
+    encode.py, the code that encodes. Before a file gets its name it is read back
+    and compared with the model on random rows.
 
     Example: stacked export encoder --format onnx --out encoder.onnx
     """
