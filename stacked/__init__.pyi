@@ -29,6 +29,7 @@ from .datasets import load_mnist as load_mnist
 from .errors import DivergedError as DivergedError
 from .errors import StackedError as StackedError
 from .errors import StackedWarning as StackedWarning
+from .exports import export as export
 from .feedforward_settings import ClassifierSettings as ClassifierSettings
 from .feedforward_settings import RegressorSettings as RegressorSettings
 from .hdf5_rows import Trusted as Trusted
@@ -48,5 +49,6 @@ from .scaled_rows import ScaledRows as ScaledRows
 from .scaling import Scaling as Scaling
 from .schedules import CosineDecay as CosineDecay
 from .schedules import ExponentialDecay as ExponentialDecay
+from .sequential import to_sequential as to_sequential
 from .stack import StackedAutoencoder as StackedAutoencoder
 from .training_config import TrainingConfig as TrainingConfig

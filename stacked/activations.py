@@ -10,7 +10,8 @@ from torch import Tensor
 
 from stacked.errors import check_choice
 
-_SCALE, _SLOPE = 1.7159, 2 / 3
+SCALE, SLOPE = 1.7159, 2 / 3
+"""Of the scaled tanh, `SCALE * tanh(SLOPE * z)`."""
 
 
 @dataclass(frozen=True)
@@ -61,16 +62,16 @@ def _tanh_derivative_(error: Tensor, a: Tensor) -> Tensor:
 
 def _scaled_tanh(z: Tensor) -> Tensor:
     """1.7159 tanh(2/3 z), LeCun et al., "Efficient BackProp" (1998)"""
-    return _SCALE * torch.tanh(_SLOPE * z)
+    return SCALE * torch.tanh(SLOPE * z)
 
 
 def _scaled_tanh_(z: Tensor) -> Tensor:
-    return z.mul_(_SLOPE).tanh_().mul_(_SCALE)
+    return z.mul_(SLOPE).tanh_().mul_(SCALE)
 
 
 def _scaled_tanh_derivative_(error: Tensor, a: Tensor) -> Tensor:
     """error * 1.7159 * 2/3 * (1 - a^2 / 1.7159^2)"""
-    return error.mul_(torch.mul(a, a).mul_(-_SLOPE / _SCALE).add_(_SCALE * _SLOPE))
+    return error.mul_(torch.mul(a, a).mul_(-SLOPE / SCALE).add_(SCALE * SLOPE))
 
 
 def _same(z: Tensor) -> Tensor:
@@ -122,10 +123,10 @@ ACTIVATIONS = {
         apply=_scaled_tanh,
         apply_=_scaled_tanh_,
         times_derivative_=_scaled_tanh_derivative_,
-        slope=lambda a: _SLOPE * (_SCALE - a * a / _SCALE),
-        curvature=lambda a: -2 * _SLOPE / _SCALE * a,
-        low=-_SCALE,
-        high=_SCALE,
+        slope=lambda a: SLOPE * (SCALE - a * a / SCALE),
+        curvature=lambda a: -2 * SLOPE / SCALE * a,
+        low=-SCALE,
+        high=SCALE,
         gain=1.0,
     ),
     "linear": Activation(

@@ -40,6 +40,11 @@ class FeedforwardSettings:
     output_activation: ClassVar[str] = "linear"
     """The activation whose law the initial weights of the output layer follow."""
 
+    @property
+    def output_function(self) -> str:
+        """What is done to the weighted sums of the last layer: "softmax", "sigmoid" or "linear"."""
+        return "linear"
+
     def __post_init__(self) -> None:
         if not isinstance(self.sizes, tuple | list) or len(self.sizes) < 2:
             expected, remedy = f"inputs, hidden layers and {self.outputs}", "pass for instance (784, 100, 10)"
@@ -82,6 +87,10 @@ class ClassifierSettings(FeedforwardSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choice("output", self.output, ("softmax", "sigmoid"))
+
+    @property
+    def output_function(self) -> str:
+        return self.output
 
     @property
     def output_activation(self) -> str:  # type: ignore[override]

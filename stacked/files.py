@@ -55,7 +55,13 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Put a file in place; whatever happens, its name holds the old content or the new one, whole."""
-    with locked(path), replacing(path) as part, part.open("wb") as file:
+    with locked(path), replacing(path) as part:
+        write_through(part, content)
+
+
+def write_through(path: Path, content: bytes) -> None:
+    """Write a file, and wait until it is on the disk."""
+    with path.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

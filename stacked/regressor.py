@@ -94,12 +94,17 @@ class FeedforwardRegressor(Feedforward):
     def predict(self, x: Any) -> Array:
         """Predicted targets, shape `(n, n_targets)`, or `(n,)` where there is but one."""
         outputs = self.outputs(x)
+        predicted = self.learnt_target_scaling.undone(torch.from_numpy(outputs)).numpy()
+        return predicted[:, 0] if predicted.shape[1] == 1 else predicted
+
+    @property
+    def learnt_target_scaling(self) -> Scaling:
+        """That of the targets; StackedError where none were seen yet."""
         if self.target_scaling is None:
             raise StackedError(
                 "the regressor: expected a trained one, received one that was not; call fit(x, targets)"
             )
-        predicted = self.target_scaling.undone(torch.from_numpy(outputs)).numpy()
-        return predicted[:, 0] if predicted.shape[1] == 1 else predicted
+        return self.target_scaling
 
     def errors(self, x: Any, targets: Any) -> RegressionErrors:
         """How far predictions are from targets; rows without a target do not count."""

@@ -34,15 +34,17 @@ ORDER = [
     *("written_tables", "stack_checks", "unrolled", "stack"),
     *("feedforward_settings", "heads", "network", "frozen", "transfer", "forward", "feedforward"),
     *("classifier", "regressor", "seeds"),
-    *("descriptions", "model_files", "model_card", "checkpoint"),
+    *("descriptions", "model_files", "model_card", "checkpoint", "sequential"),
+    *("exports.subject", "exports.checked", "exports.onnx_graph", "exports.onnx_file", "exports.torchscript"),
+    *("exports.torch_export", "exports.encode", "exports.numpy_archive", "exports"),
     *("neighbours", "index_files", "retrieval"),
     *("trial", "trial_folder", "campaign", "comparison", "statistics", "error_table", "measures", "scores"),
     *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter", "plots"),
     *("cli.guard", "cli.one_voice", "cli.sizes", "cli.options", "cli.data", "cli.trainings"),
     *("cli.cache", "cli.pretrain", "cli.finetune", "cli.encode", "cli.predict", "cli.evaluate", "cli.search"),
-    *("cli.inspect", "cli", "__main__"),
+    *("cli.inspect", "cli.export", "cli", "__main__"),
 ]
-VERBS = ("cache", "pretrain", "finetune", "encode", "predict", "evaluate", "search", "inspect")
+VERBS = ("cache", "pretrain", "finetune", "encode", "predict", "evaluate", "search", "inspect", "export")
 ONLY_IN = {
     "h5py": {"hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "hdf5_tables"},
     "matplotlib": {"plots.page", "plots.distributions"},
@@ -51,6 +53,8 @@ ONLY_IN = {
     "torch.distributed": {"ranks"},
     "pyarrow": {"arrow_tables"},
     "PIL": {"image_folders"},
+    "onnx": {"exports.onnx_file"},
+    "onnxruntime": {"exports.onnx_file"},
     "typer": {f"cli.{name}" for name in ("guard", "options", *VERBS)} | {"cli"},
     "lazy_loader": {""},
 }
@@ -146,7 +150,14 @@ def test_using_the_package_loads_nothing_heavy_besides_torch():
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["cache", "--help"], ["cache", "prune", "--help"], ["pretrain", "--help"]],
+    [
+        ["--help"],
+        ["--version"],
+        ["cache", "--help"],
+        ["cache", "prune", "--help"],
+        ["pretrain", "--help"],
+        ["export", "--help"],
+    ],
 )
 def test_help_loads_no_library(arguments):
     command = f"""
