@@ -117,13 +117,14 @@ def _named(place: Place, wanted: Wanted, dtype: str) -> Data:
         raise mismatch(
             str(place.path), expected="the name of a file", received=f":{place.part} after it", remedy=remedy
         )
-    table, elsewhere = open_table(place), None
-    if wanted.target is not None and wanted.target not in table.names:
-        elsewhere = _file_of_target(wanted.target, place, table.names)
-    column = wanted.target if elsewhere is None else None
+    table, beside = open_table(place), None
+    is_column = wanted.target is None or wanted.target in table.names
+    if wanted.target is not None and not is_column:
+        beside = _values(_file_of_target(wanted.target, place, table.names))  # a mistake there is told at once
+    column = wanted.target if is_column else None
     inputs = inputs_among(table.names, column, wanted.columns, wanted.drop, str(place.path))
     rows, target = read_columns(table, inputs, column, dtype)
-    return Data(rows, inputs, target if elsewhere is None else _values(elsewhere))
+    return Data(rows, inputs, target if is_column else beside)
 
 
 def _unnamed(place: Place, wanted: Wanted, dtype: str) -> Data:

@@ -81,7 +81,8 @@ def test_a_table_larger_than_memory_is_a_map_of_a_temporary_file(table, tmp_path
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     monkeypatch.setattr(orders, "MIXING_BYTES", 500)
     monkeypatch.setattr(arrow_tables, "_BLOCK_BYTES", 700)
-    monkeypatch.setattr(arrow_tables, "_BLOCK_ROWS", 17)
+    monkeypatch.setattr(arrow_tables, "_CELL_BYTES", 1)
+    monkeypatch.setattr(arrow_tables, "_BLOCK_CELLS", 80)
     rows, columns, target = read_data(table, Wanted(target="label"))
     assert isinstance(rows, np.memmap)
     assert (np.array_equal(rows, ROWS), columns, target.tolist()) == (True, NAMES, LABELS)
@@ -267,7 +268,11 @@ def test_a_mistake_far_down_is_named_with_its_line(tmp_path, monkeypatch):
 
 
 def test_text_that_is_not_utf_8_is_refused(tmp_path):
-    for content in (b"a,b\n1,\xfc\n", b"\xfc,b\n1,2\n", "a,b\n1,2\n".encode("utf-16")):
+    for content in (
+        b"a,b\n1,\xfc\n",
+        b"\xfc,b\n1,2\n",
+        *("a,b\n1,2\n".encode(f"utf-16{end}") for end in ("", "-le")),
+    ):
         (tmp_path / "rows.csv").write_bytes(content)
         told = refusal(str(tmp_path / "rows.csv"))
         assert told.startswith("FILE: expected a table of separated values, but its text is not UTF-8 (")
