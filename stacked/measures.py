@@ -1,4 +1,4 @@
-"""Measures of what was learnt: sparsity of codes, shape of filters, quality of a ranking."""
+"""Measures of what was learnt: sparsity of codes, shape of filters, quality of a ranking, what is missed or mixed up."""
 
 import numpy as np
 
@@ -85,3 +85,36 @@ def _masked_mean(values: Array, valid: Array) -> Array:
         1, valid.sum(axis=1, keepdims=True)
     )
     return mean
+
+
+def unexplained_by_column(rows: Array, rebuilt: Array) -> Array:
+    """sum (rebuilt - row)^2 / sum (row - mean)^2 of every column, shape `(n_inputs,)`: the share that is missed.
+
+    0 for a column that is rebuilt exactly, 1 for one of which only the mean is known, NaN for one without variance.
+    """
+    values = rows.astype(np.float64)
+    spread = ((values - values.mean(axis=0)) ** 2).sum(axis=0)
+    missed = ((rebuilt.astype(np.float64) - values) ** 2).sum(axis=0)
+    varies = np.ptp(values, axis=0) > 0
+    share: Array = np.divide(missed, spread, out=np.full(len(spread), np.nan), where=varies)
+    return share
+
+
+def silent_units(codes: Array, bounds: tuple[float, float]) -> tuple[Array, Array]:
+    """Which units are dead, close to 0 on every row, and which saturated, close to another bound; two `(n_units,)`.
+
+    `codes` has shape `(n, n_units)`; `bounds` are the least and the largest value of their activation. Close is
+    within a hundredth of the distance between the bounds, and exact where there are none.
+    """
+    low, high = bounds
+    margin = 0.01 * (high - low) if np.isfinite(high - low) else 0.0
+    dead = (np.abs(codes) <= margin).all(axis=0)
+    saturated = (codes >= high - margin).all(axis=0) | ((codes <= low + margin).all(axis=0) & ~dead)
+    return dead, saturated
+
+
+def confusions(classes: Array, predicted: Array, n_classes: int) -> Array:
+    """How many rows of each class were taken for each, shape `(n_classes, n_classes)`; a line is a true class."""
+    pairs = classes.astype(np.int64) * n_classes + predicted
+    counts: Array = np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
+    return counts

@@ -19,9 +19,11 @@ ORDER = [
     *("activations", "losses", "outputs", "devices", "randomness", "corruption"),
     *("dense", "abreast", "products", "gradients", "precision", "symptoms", "model"),
     *("hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "rows", "hdf5_tables", "destinations"),
+    *("samples", "embeddings"),
     *("idx", "datasets", "npy", "tables", "examples", "labelled_rows", "ranks"),
     *("orders", "ahead", "readers", "batches"),
     *("schedules", "optimizers", "training_config", "books", "checkpoints", "callbacks", "progress"),
+    *("log_lines", "logs", "tensorboards"),
     *("streams", "sharing", "evaluation", "captured", "divergence", "training_state", "training"),
     *("joint_steps", "together", "trainings", "run_directory"),
     *("autoencoders.base", "autoencoders.dense", "autoencoders.plain", "autoencoders.denoising"),
@@ -33,16 +35,22 @@ ORDER = [
     *("descriptions", "model_files", "checkpoint"),
     *("neighbours", "index_files", "retrieval"),
     *("trial", "trial_folder", "campaign", "comparison", "statistics", "error_table", "measures"),
-    *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter", "plots"),
-    *("cli.guard", "cli.one_voice", "cli.sizes", "cli.cache", "cli.pretrain", "cli", "__main__"),
+    *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter"),
+    *("plots.losses", "plots.weights", "plots.codes", "plots.column_errors", "plots.embedding", "plots.confusion"),
+    *("plots", "model_plots"),
+    *("cli.guard", "cli.one_voice", "cli.sizes", "cli.watching", "cli.cache", "cli.pretrain", "cli.plot"),
+    *("cli", "__main__"),
 ]
+DRAWN = ("page", "distributions", "losses", "weights", "codes", "column_errors", "embedding", "confusion")
 ONLY_IN = {
     "h5py": {"hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "hdf5_tables"},
-    "matplotlib": {"plots.page", "plots.distributions"},
+    "matplotlib": {f"plots.{name}" for name in DRAWN},
     "rich": {"progress"},
     "joblib": {"campaign"},
     "torch.distributed": {"ranks"},
-    "typer": {"cli.guard", "cli.cache", "cli.pretrain", "cli"},
+    "torch.utils.tensorboard": {"tensorboards"},
+    "umap": {"embeddings"},
+    "typer": {f"cli.{name}" for name in ("guard", "watching", "cache", "pretrain", "plot")} | {"cli"},
     "lazy_loader": {""},
 }
 LIBRARIES = ["torch", "numpy", "h5py", "safetensors"]
@@ -136,7 +144,7 @@ def test_using_the_package_loads_nothing_heavy_besides_torch():
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["cache", "--help"], ["cache", "prune", "--help"], ["pretrain", "--help"]],
+    [["--help"], ["--version"], ["cache", "--help"], ["cache", "prune", "--help"], ["pretrain", "--help"], ["plot", "--help"]],
 )
 def test_help_loads_no_library(arguments):
     command = f"""

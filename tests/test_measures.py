@@ -2,14 +2,17 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, confusion_matrix, r2_score
 
 from stacked.measures import (
     average_precision,
+    confusions,
     filter_spread,
     hoyer_sparsity,
     neighbour_correlation,
     precision_at,
+    silent_units,
+    unexplained_by_column,
 )
 
 RANDOM = np.random.default_rng(0)
@@ -82,3 +85,33 @@ def test_average_precision_of_a_cut_ranking():
 def test_precision_counts_the_first_results():
     relevant = np.array([[1, 0, 1, 1], [0, 0, 0, 1]], dtype=bool)
     np.testing.assert_allclose(precision_at(relevant, 2), [0.5, 0])
+
+
+def test_what_is_missed_of_a_column_is_one_minus_its_r_squared():
+    rows, noise = RANDOM.normal(size=(50, 4)) * [1, 10, 0.1, 1] + 5, RANDOM.normal(size=(50, 4))
+    rows[:, 3] = 0.1
+    rebuilt = rows + noise * [0.1, 1, 0.1, 1]
+    expected = 1 - r2_score(rows[:, :3], rebuilt[:, :3], multioutput="raw_values")
+    np.testing.assert_allclose(unexplained_by_column(rows, rebuilt), [*expected, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("bounds", "dead", "saturated"),
+    [
+        ((0.0, 1.0), [1, 0, 0, 0, 1, 0], [0, 0, 0, 1, 0, 0]),
+        ((0.0, np.inf), [1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]),
+        ((-1.0, 1.0), [1, 0, 0, 0, 1, 0], [0, 0, 0, 1, 0, 1]),
+        ((-np.inf, np.inf), [1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]),
+    ],
+)
+def test_units_that_say_the_same_of_every_row_are_told_apart(bounds, dead, saturated):
+    codes = np.array([[0, 0.5, 0, 1, 0.005, -0.99], [0, 0.5, 1, 0.995, 0.002, -1]])
+    found = silent_units(codes[:, : None if bounds[0] else 5], bounds)
+    n_units = found[0].shape[0]
+    np.testing.assert_array_equal(found, np.array([dead, saturated], bool)[:, :n_units])
+
+
+def test_confusions_are_those_of_scikit_learn():
+    classes, predicted = RANDOM.integers(0, 4, (2, 100))
+    expected = confusion_matrix(classes, predicted, labels=range(5))
+    np.testing.assert_array_equal(confusions(classes, predicted, 5), expected)

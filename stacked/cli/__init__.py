@@ -10,10 +10,12 @@ import typer
 
 from stacked.cli.cache import app as cache_app
 from stacked.cli.guard import new_app
+from stacked.cli.plot import command as plot
 from stacked.cli.pretrain import command as pretrain
 
 app = new_app("Greedy layer-wise stacked pretraining.")
 app.command("pretrain")(pretrain)
+app.command("plot")(plot)
 app.add_typer(cache_app, name="cache")
 
 

@@ -8,6 +8,7 @@ import typer
 
 from stacked.cli.guard import guarded
 from stacked.cli.one_voice import one_voice
+from stacked.cli.watching import Log, Tensorboard, watchers
 from stacked.errors import check_choice, mismatch
 from stacked.paths import named_path
 from stacked.tables import FORMATS, read_table
@@ -81,6 +82,8 @@ def pretrain(
     device: Device = "cpu",
     cache: Cache = None,
     overwrite: Overwrite = False,
+    log: Log = None,
+    tensorboard: Tensorboard = None,
 ) -> None:
     """Train a stack of layers on the rows of a file, each on the codes of the one below, and save it.
 
@@ -114,7 +117,8 @@ def pretrain(
             built = layers_from(layers)
             stack = StackedAutoencoder(built, training, seed=seed, dtype=dtype, device=device, cache=cache)
             table, run = read_table(rows, dtype), RunDirectory(f"{folder}.run")
-        stack.fit(table, run=run, ranks=ranks)
+            watching = watchers(log, tensorboard)
+        stack.fit(table, run=run, ranks=ranks, callbacks=watching)
         if ranks.leads:
             _keep(stack, folder, run)
             _report(stack, out)
