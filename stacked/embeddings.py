@@ -3,6 +3,7 @@
 Only places are computed here; `plots.embedding` draws them.
 """
 
+import importlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -57,7 +58,9 @@ def _pca(codes: Array, seed: int) -> Places:
     largest = np.abs(right[:2]).argmax(axis=1)
     signs = np.where(right[[0, 1], largest] < 0, -1.0, 1.0)
     shares = sizes[:2] ** 2 / (sizes**2).sum()
-    first, second = (f"component {k} ({share:.0%} of the variance)" for k, share in enumerate(shares, start=1))
+    first, second = (
+        f"component {k} ({100 * share:.0f} % of the variance)" for k, share in enumerate(shares, start=1)
+    )
     return Places(left[:, :2] * sizes[:2] * signs, "PCA", (first, second))
 
 
@@ -78,11 +81,10 @@ def _umap(codes: Array, seed: int) -> Places:
 
 def _umap_class() -> Any:
     try:
-        from umap import UMAP  # noqa: PLC0415 - very slow to import, and an extra
+        return importlib.import_module("umap").UMAP  # an extra, and very slow to import
     except ImportError as error:
         remedy = 'install it with: pip install "stacked[umap]"; or choose pca or tsne'
         raise mismatch("umap", expected="it installed", received=str(error), remedy=remedy) from error
-    return UMAP
 
 
 METHODS: dict[str, Callable[[Array, int], Places]] = {"pca": _pca, "tsne": _tsne, "umap": _umap}

@@ -36,7 +36,7 @@ class Lines(ABC):
 
 
 class CSV(Lines):
-    """One table with the columns of all rows, in the order in which they came; a cell is empty where a row has none."""
+    """One table with the columns of all rows, as they came; where a row has none, a cell is empty."""
 
     def __init__(self) -> None:
         self._columns: list[str] = []

@@ -24,13 +24,13 @@ FORMATS: dict[str, type[Lines]] = {".csv": CSV, ".jsonl": JSONLines}
 class LogFile(Callback):
     """Keeps the figures of every epoch of every training of a run in one file.
 
-    A line has the run, the name of the training, the number of its layer, the epoch and its figures. A CSV file is one
-    table at any time: where a layer has a figure that those before had not, such as `dead_units`, the file gets one
-    more column, empty above. What is not finite is `nan` or `inf` there, and null in JSON.
+    A line has the run, the name of the training, the number of its layer, the epoch and its figures. A CSV file is
+    one table at any time: where a layer has a figure that those before had not, such as `dead_units`, the file gets
+    one more column, empty above. What is not finite is `nan` or `inf` there, and null in JSON.
 
     The lines of a training are its history. So where a run with a folder is interrupted and goes on, also after a
-    kill in the middle of a line, no epoch is missing and none is there twice. A file is the log of one run, and of one
-    `LogFile` where the run has no folder; any other is refused and stays as it is. With several ranks the first writes.
+    kill in the middle of a line, no epoch is missing and none is there twice. A file is the log of one run, and of
+    one `LogFile` where the run has no folder; any other is refused and stays as it is. Of several ranks one writes.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ class LogFile(Callback):
     Raises
     ------
     StackedError
-        When it ends in something else; from a training before its first epoch, when the file is another's or cannot be
-        read; later, when it cannot be written.
+        When it ends in something else; from a training before its first epoch, when the file is another's or cannot
+        be read; later, when it cannot be written.
     """
 
     def __init__(self, path: PathLike) -> None:

@@ -1,4 +1,4 @@
-"""Measures of what was learnt: sparsity of codes, shape of filters, quality of a ranking, what is missed or mixed up."""
+"""Measures of what was learnt: sparsity of codes, shape of filters, quality of a ranking, what is missed."""
 
 import numpy as np
 
@@ -108,8 +108,8 @@ def silent_units(codes: Array, bounds: tuple[float, float]) -> tuple[Array, Arra
     """
     low, high = bounds
     margin = 0.01 * (high - low) if np.isfinite(high - low) else 0.0
-    dead = (np.abs(codes) <= margin).all(axis=0)
-    saturated = (codes >= high - margin).all(axis=0) | ((codes <= low + margin).all(axis=0) & ~dead)
+    dead: Array = np.all(np.abs(codes) <= margin, axis=0)
+    saturated: Array = np.all(codes >= high - margin, axis=0) | (np.all(codes <= low + margin, axis=0) & ~dead)
     return dead, saturated
 
 

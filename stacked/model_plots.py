@@ -86,8 +86,7 @@ def plot_filters(model: Model, path: Path, view: View) -> None:
     layer = 1 if view.layer is None else view.layer
     chain = _chain(model, layer)
     weights = reduce(lambda below, above: above @ below, [dense.weight.detach().cpu().numpy() for dense in chain])
-    through = ", through the layers below" if len(chain) > 1 else ""
-    title = f"Weights of {_layer_name(model, layer)}{through}"
+    title = f"Weights of {_layer_name(model, layer)}" + ", through the layers below" * (len(chain) > 1)
     if view.image_shape is None:
         _check_columns(view.columns, weights.shape[1])
         weight_map(weights, view.columns, path, title=title)
@@ -148,7 +147,7 @@ def plot_confusion(model: Model, x: Any, labels: Array, classes: Sequence[str], 
     known = _known(labels, n_classes)
     counts = confusions(labels[known], model.predict(x)[known], n_classes)
     names = [*classes, *map(str, range(len(classes), n_classes))]
-    title = f"{np.trace(counts) / counts.sum():.1%} of {counts.sum():,} rows are recognised"
+    title = f"{100 * np.trace(counts) / counts.sum():.1f} % of {counts.sum():,} rows are recognised"
     confusion_matrix(counts, names, path, title=title)
 
 

@@ -60,7 +60,7 @@ class TensorBoard(Callback):
                 place = str(self._place(training))
                 self._writer = self._new_writer(place, purge_step=record["epoch"])
             for figure in record.keys() - {"epoch"}:
-                self._writer.add_scalar(figure, float(record[figure]), record["epoch"], new_style=True)
+                self._writer.add_scalar(figure, float(record[figure]), record["epoch"])
             self._writer.flush()
 
     def on_end(self, training: Training) -> None:

@@ -49,7 +49,6 @@ ONLY_IN = {
     "joblib": {"campaign"},
     "torch.distributed": {"ranks"},
     "torch.utils.tensorboard": {"tensorboards"},
-    "umap": {"embeddings"},
     "typer": {f"cli.{name}" for name in ("guard", "watching", "cache", "pretrain", "plot")} | {"cli"},
     "lazy_loader": {""},
 }
@@ -144,7 +143,14 @@ def test_using_the_package_loads_nothing_heavy_besides_torch():
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["cache", "--help"], ["cache", "prune", "--help"], ["pretrain", "--help"], ["plot", "--help"]],
+    [
+        ["--help"],
+        ["--version"],
+        ["cache", "--help"],
+        ["cache", "prune", "--help"],
+        ["pretrain", "--help"],
+        ["plot", "--help"],
+    ],
 )
 def test_help_loads_no_library(arguments):
     command = f"""

@@ -185,7 +185,9 @@ def test_the_log_of_another_run_is_refused_before_any_work(rows, path, tmp_path,
     assert (path.read_bytes(), other.layers) == (before, [])
 
 
-@pytest.mark.parametrize("content", [b"mine", b"mine\n", b"run,training,layer\n", b'{"run": 1}\n', b"\xff\n", b"{}\n"])
+@pytest.mark.parametrize(
+    "content", [b"mine", b"mine\n", b"run,training,layer\n", b'{"run": 1}\n', b"\xff\n", b"{}\n"]
+)
 def test_a_file_that_is_no_log_is_refused(rows, path, content):
     path.write_bytes(content)
     with pytest.raises(StackedError, match="the log of this run, received something else; name another"):
@@ -206,7 +208,9 @@ def test_one_log_file_is_for_one_run(rows, path):
 
 @pytest.mark.parametrize("name", ["log", "log.txt", "", 3])
 def test_a_log_has_a_name_that_says_its_format(name):
-    with pytest.raises(StackedError, match=r"^the log: expected a (path|name that ends in \.csv or \.jsonl), received"):
+    with pytest.raises(
+        StackedError, match=r"^the log: expected a (path|name that ends in \.csv or \.jsonl), received"
+    ):
         LogFile(name)
 
 
@@ -231,7 +235,9 @@ def assert_drawn(folder, stack):
         "layer-1-plain-12-5",
         "layer-2-sparse-5-4",
     ]
-    for name, history in zip(sorted(path for path in folder.iterdir() if path.is_dir()), stack.histories, strict=True):
+    for name, history in zip(
+        sorted(path for path in folder.iterdir() if path.is_dir()), stack.histories, strict=True
+    ):
         found = scalars(name)
         assert found.keys() == history.records[0].keys() - {"epoch"}
         for figure, points in found.items():
@@ -257,13 +263,17 @@ def test_the_events_of_another_run_are_refused(rows, tmp_path):
     board = TensorBoard(tmp_path / "board")
     fitted(rows, board)
     for again in (board, TensorBoard(tmp_path / "board")):
-        with pytest.raises(StackedError, match="events of this run, received one with those of another; name another"):
+        with pytest.raises(
+            StackedError, match="events of this run, received one with those of another; name another"
+        ):
             fitted(rows, again)
 
 
 def test_tensorboard_that_is_not_installed_is_told_with_the_remedy(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(StackedError, match=r'^tensorboard: .*; install it with: pip install "stacked\[tensorboard\]"$'):
+    with pytest.raises(
+        StackedError, match=r'^tensorboard: .*; install it with: pip install "stacked\[tensorboard\]"$'
+    ):
         TensorBoard(tmp_path)
 
 
@@ -272,7 +282,7 @@ def test_tensorboard_that_is_not_installed_is_told_with_the_remedy(tmp_path, mon
 
 def test_of_several_ranks_one_writes(rows, tmp_path):
     np.save(tmp_path / "rows.npy", rows)
-    flags = ["--layers", "plain:5, sparse:4", "--epochs", "3", "--log", tmp_path / "log.csv"]
+    flags = ["--layers", "plain:5, sparse:4", "--epochs", "3", "--log-file", tmp_path / "log.csv"]
     flags += ["--out", tmp_path / "out", "--tensorboard", tmp_path / "board"]
     command = ["-m", "stacked", "pretrain", tmp_path / "rows.npy", *flags]
     code, _, errors = finished(launched(*command))

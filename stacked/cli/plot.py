@@ -171,7 +171,9 @@ def _check_given(kind: str, rows: str | None, labels: str | None) -> None:
 
 
 def _picture(model: str, kind: str, out: str | None) -> Path:
-    path = Path(f"{named_path(model, 'MODEL').resolve().name}-{kind}.png") if out is None else named_path(out, "--out")
+    path = (
+        Path(f"{named_path(model, 'MODEL').resolve().name}-{kind}.png") if out is None else named_path(out, "--out")
+    )
     if path.suffix != ".png":
         raise mismatch("--out", expected="a name that ends in .png", received=str(path), remedy="add .png to it")
     return path

@@ -9,7 +9,12 @@ if TYPE_CHECKING:
 
 Log = Annotated[
     str | None,
-    typer.Option(help="Keep the figures of every epoch in a file that ends in .csv or .jsonl.", metavar="FILE"),
+    typer.Option(
+        "--log",
+        "--log-file",  # torchrun on Python 3.11 takes any --log for an abbreviation of its own options
+        help="Keep the figures of every epoch in a file that ends in .csv or .jsonl.",
+        metavar="FILE",
+    ),
 ]
 Tensorboard = Annotated[
     str | None, typer.Option(help="Keep the figures of every epoch in a folder for TensorBoard.", metavar="DIR")

@@ -1,6 +1,7 @@
 """What the units of a layer say of many rows: each one's values from the largest to the smallest."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -40,7 +41,8 @@ def code_map(codes: Array, path: Path, *, title: str, bounds: tuple[float, float
     edges = (0.5, codes.shape[1] + 0.5, 100.0, 0.0)
     image = panel.imshow(levels, **shades, extent=edges, aspect="auto", interpolation="nearest")
     figure.colorbar(image, ax=panel, label="value of the unit")
-    panel.set_xlabel(f"{codes.shape[1]} units, by mean value", labelpad=12)
+    panel.set_xlabel(f"{codes.shape[1]} units, by mean value")
+    panel.tick_params(axis="x", pad=9)  # room for marks
     panel.set_ylabel("share of the rows with a larger value")
     panel.set_yticks(range(0, 101, 20), [f"{level} %" for level in range(0, 101, 20)])
     panel.locator_params(axis="x", integer=True)
@@ -53,7 +55,7 @@ def code_map(codes: Array, path: Path, *, title: str, bounds: tuple[float, float
     write(figure, path)
 
 
-def _shades(levels: Array, bounds: tuple[float, float]) -> dict[str, object]:
+def _shades(levels: Array, bounds: tuple[float, float]) -> dict[str, Any]:
     """From dark to light where no value is below 0, otherwise blue below it and red above."""
     largest = float(np.abs(levels).max()) or 1.0
     if bounds[0] < 0:

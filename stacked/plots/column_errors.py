@@ -11,7 +11,7 @@ from stacked.rows import Array
 
 MOST = 50
 """Columns that are legible on a page; of more, as many of the best and of the worst."""
-_RIGHT_END = 125.0
+_FURTHEST = 125.0
 
 
 def column_errors(missed: Array, columns: Sequence[str], path: Path, *, title: str) -> None:
@@ -40,19 +40,28 @@ def column_errors(missed: Array, columns: Sequence[str], path: Path, *, title: s
     figure = Figure(figsize=(7.5, 1.6 + 0.2 * max(4, len(shown))), layout="constrained")
     panel = figure.add_subplot()
     figure.suptitle(title, color=INK)
+    end = min(_FURTHEST, float(percent.max(initial=1.0)))
     panel.axvline(100, color=GREY, linewidth=1, linestyle=":")
-    panel.hlines(heights, 0, np.minimum(percent, _RIGHT_END), color=COLOURS[0], linewidth=1.5)
-    panel.scatter(np.minimum(percent, _RIGHT_END), heights, s=20, color=COLOURS[0], zorder=3)
+    panel.hlines(heights, 0, np.minimum(percent, end), color=COLOURS[0], linewidth=1.5)
+    panel.scatter(np.minimum(percent, end), heights, s=20, color=COLOURS[0], zorder=3)
     for height, share in zip(heights, percent, strict=True):
-        place = min(float(share), _RIGHT_END) + 2
+        place = min(float(share), end) + 0.02 * end
         panel.text(place, height, f"{share:.3g} %", va="center", fontsize=7, color=INK)
     panel.set_yticks(heights, [in_short(columns[k]) if columns else str(k + 1) for k in shown], fontsize=8)
-    panel.set_xlim(0, _RIGHT_END + 15)
-    panel.set_xticks(range(0, 101, 25), [f"{share} %" for share in range(0, 101, 25)])
-    panel.set_xlabel("\n".join(["share of the variance that is missed; 100 %: no better than the mean", *_left_out(
-        f"the {MOST // 2} best and the {MOST // 2} worst of {len(order)} columns" if cut else "",
-        f"{constant} constant columns are left out" if constant else "",
-    )]))
+    panel.set_xlim(0, 1.12 * end)
+    panel.set_ylim(heights.min(initial=0.0) - 0.7, 0.7)
+    panel.xaxis.set_major_formatter("{x:g} %")
+    panel.set_xlabel(
+        "\n".join(
+            [
+                "share of the variance that is missed; 100 %: no better than the mean",
+                *_left_out(
+                    f"the {MOST // 2} best and the {MOST // 2} worst of {len(order)} columns" if cut else "",
+                    f"{constant} constant columns are left out" if constant else "",
+                ),
+            ]
+        )
+    )
     panel.spines[["top", "right", "left"]].set_visible(False)
     panel.tick_params(axis="y", length=0)
     write(figure, path)

@@ -39,7 +39,7 @@ def confusion_matrix(counts: Array, classes: Sequence[str], path: Path, *, title
     shares = counts / np.maximum(totals, 1)[:, None]
     figure = Figure(figsize=(max(4.6, n * inches + 2.6), max(3.8, n * inches + 1.8)), layout="constrained")
     panel = figure.add_subplot()
-    figure.suptitle(title, color=INK)
+    panel.set_title(title, loc="left", fontsize=11, color=INK)
     image = panel.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     if points:
         _write_numbers(panel, counts, shares, points)
@@ -62,7 +62,7 @@ def _write_numbers(panel: Axes, counts: Array, shares: Array, points: float) -> 
         share = shares[line, column]
         text = f"{_shortened(int(counts[line, column]))}\n{_percent(share)}"
         colour = "white" if share > 0.55 else INK
-        panel.text(column, line, text, ha="center", va="center", fontsize=points, color=colour, linespacing=1.05)
+        panel.text(column, line, text, ha="center", va="center", fontsize=points, color=colour, in_layout=False)
 
 
 def _percent(share: float) -> str:

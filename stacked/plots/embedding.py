@@ -43,13 +43,14 @@ def embedding(
     classes : sequence of str
         Names of the classes; where they are more than 50, their places in it are numbers on the scale.
     """
-    figure = Figure(figsize=(7.2, 5.6), layout="constrained")
+    by_class = target is not None and 0 < len(classes) <= MOST_CLASSES
+    figure = Figure(figsize=(6.6 + 1.1 * by_class * _columns(classes), 5.6), layout="constrained")
     panel = figure.add_subplot()
-    figure.suptitle(title, color=INK)
-    size = float(np.clip(6000 / len(places), 5, 30))
+    panel.set_title(title, loc="left", fontsize=11, color=INK)
+    size = float(np.clip(12_000 / len(places), 7, 30))
     if target is None:
-        panel.scatter(*places.T, s=size, color=COLOURS[0], alpha=0.6, linewidths=0)
-    elif 0 < len(classes) <= MOST_CLASSES:
+        panel.scatter(places[:, 0], places[:, 1], s=size, color=COLOURS[0], alpha=0.6, linewidths=0)
+    elif by_class:
         _by_class(figure, panel, places, size, (target, classes))
     else:
         _by_number(figure, panel, places, size, np.where(target < 0, np.nan, target) if classes else target)
@@ -70,25 +71,32 @@ def _by_class(figure: Figure, panel: Axes, places: Array, size: float, target: t
     shapes = np.array([(k + k // len(COLOURS)) % len(_MARKERS) for k in range(len(names))])
     for shape, marker in enumerate(_MARKERS):
         here = turn[(labels[turn] >= 0) & (shapes[labels[turn]] == shape)]
-        panel.scatter(*places[here].T, s=size, c=colours[labels[here]], marker=marker, alpha=0.7, linewidths=0)
+        panel.scatter(
+            places[here, 0], places[here, 1], s=size, c=colours[labels[here]], marker=marker, alpha=0.7, linewidths=0
+        )
     for k, name in enumerate(names):
         if (labels == k).any():
             panel.scatter([], [], s=30, color=colours[k], marker=_MARKERS[shapes[k]], label=in_short(name))
     handles, told = panel.get_legend_handles_labels()
-    columns = -(-len(told) // _NAMES_A_COLUMN)
-    figure.legend(handles, told, frameon=False, loc="outside right upper", ncols=columns, fontsize=8)
+    figure.legend(handles, told, frameon=False, loc="outside right center", ncols=_columns(told), fontsize=8)
 
 
 def _by_number(figure: Figure, panel: Axes, places: Array, size: float, target: Array) -> None:
     known = np.isfinite(target)
     _unlabelled(panel, places[~known], size)
-    image = panel.scatter(*places[known].T, s=size, c=target[known], cmap="viridis", alpha=0.8, linewidths=0)
+    image = panel.scatter(
+        places[known, 0], places[known, 1], s=size, c=target[known], cmap="viridis", alpha=0.8, linewidths=0
+    )
     figure.colorbar(image, ax=panel, label="target")
     handles, told = panel.get_legend_handles_labels()
     if handles:
         figure.legend(handles, told, frameon=False, loc="outside lower center", fontsize=8)
 
 
+def _columns(names: Sequence[str]) -> int:
+    return -(-len(names) // _NAMES_A_COLUMN)
+
+
 def _unlabelled(panel: Axes, places: Array, size: float) -> None:
     if len(places) > 0:
-        panel.scatter(*places.T, s=size, color=GREY, alpha=0.4, linewidths=0, label="without label")
+        panel.scatter(places[:, 0], places[:, 1], s=size, color=GREY, alpha=0.4, linewidths=0, label="without label")

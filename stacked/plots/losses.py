@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -84,11 +84,19 @@ def _mark_best(panel: Axes, chart: _Chart) -> None:
     best = int(np.nanargmin(np.where(np.isfinite(values), values, np.nan)))
     panel.axvline(chart.epochs[best], color=GREY, linewidth=1, linestyle=":", zorder=0)
     panel.plot(
-        chart.epochs[best], values[best], marker="o", markersize=9, fillstyle="none", color=_COLOURS[name], label="best"
+        chart.epochs[best],
+        values[best],
+        marker="o",
+        markersize=9,
+        fillstyle="none",
+        color=_COLOURS[name],
+        label="best",
     )
     kind = "validation" if name.startswith("validation") else "training"
     words = f"best {kind}: {values[best]:.4g} in epoch {chart.epochs[best]}"
-    panel.text(0.98, 0.96, words, transform=panel.transAxes, ha="right", va="top", fontsize=8, color=INK)
+    blank = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+    style: dict[str, Any] = {"fontsize": 8, "color": INK, "bbox": blank}
+    panel.text(0.98, 0.97, words, transform=panel.transAxes, ha="right", va="top", **style)
 
 
 def _dress(panel: Axes, chart: _Chart) -> None:

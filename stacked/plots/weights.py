@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -33,12 +34,14 @@ def weight_map(weights: Array, columns: Sequence[str], path: Path, *, title: str
     shown = np.sort(np.argsort(-np.square(weights[:MOST_UNITS]).sum(axis=0), kind="stable")[:MOST_COLUMNS])
     values = weights[:MOST_UNITS, shown].T
     names = [in_short(columns[k]) if columns else str(k + 1) for k in shown]
-    size = (min(11.0, 3.4 + 0.22 * values.shape[1]), 1.5 + 0.19 * len(shown))
+    size = (min(11.0, max(5.5, 3.4 + 0.22 * values.shape[1])), 1.5 + 0.19 * len(shown))
     figure = Figure(figsize=size, layout="constrained")
     panel = figure.add_subplot()
     figure.suptitle(title, color=INK)
     largest = float(np.abs(values).max()) or 1.0
-    image = panel.imshow(values, cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto", interpolation="nearest")
+    edges = (0.5, values.shape[1] + 0.5, len(shown) - 0.5, -0.5)
+    shades: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -largest, "vmax": largest, "interpolation": "nearest"}
+    image = panel.imshow(values, extent=edges, aspect="auto", **shades)
     panel.set_yticks(range(len(shown)), names, fontsize=8)
     panel.locator_params(axis="x", integer=True)
     panel.set_xlabel(_words(f"{n_units} units", n_units > MOST_UNITS, f"the first {MOST_UNITS} of "))
