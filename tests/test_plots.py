@@ -250,13 +250,16 @@ def test_a_number_is_a_colour_on_a_scale(drawn):
 def test_the_numbers_of_every_cell_fit_into_it(drawn, n, name):
     confused = RANDOM.integers(0, 12_000, (n, n)) * (RANDOM.random((n, n)) < 10 / n)
     counts = confused + np.diag(np.full(n, 2_000_000))
-    figure = drawn(confusion_matrix, counts, [name.format(k) for k in range(n)])
+    title = "97.4 % of 12,000,000 rows are recognised"
+    figure = drawn(confusion_matrix, counts, [name.format(k) for k in range(n)], title=title)
     panel = figure.axes[0]
     renderer = FigureCanvasAgg(figure).get_renderer()
     cell = panel.get_window_extent(renderer).width / n
     for text in panel.texts[: 2 * n]:
         extent = text.get_window_extent(renderer)
         assert max(extent.width, extent.height) < cell
+    left_of = figure.axes[1].get_window_extent(renderer).x0
+    assert panel.get_tightbbox(renderer).x1 < left_of
     assert_legible(figure)
 
 

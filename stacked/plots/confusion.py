@@ -14,6 +14,8 @@ _SIZES = ((10, 0.75, 9.0), (20, 0.5, 7.0), (50, 0.36, 5.5))
 """Up to so many classes: inches of a cell, points of the numbers in it."""
 _BARE = 0.2
 """Inches of a cell without numbers, where there are more classes."""
+_LEAST = 3.3
+"""Inches of all cells together, for the title to fit."""
 
 
 def confusion_matrix(counts: Array, classes: Sequence[str], path: Path, *, title: str) -> None:
@@ -35,26 +37,32 @@ def confusion_matrix(counts: Array, classes: Sequence[str], path: Path, *, title
     """
     n = len(classes)
     inches, points = next(((inches, points) for most, inches, points in _SIZES if n <= most), (_BARE, 0.0))
-    totals = counts.sum(axis=1)
+    inches = max(inches, _LEAST / n)
+    totals, small = counts.sum(axis=1), max(points, 5.0)
     shares = counts / np.maximum(totals, 1)[:, None]
-    figure = Figure(figsize=(max(4.6, n * inches + 2.6), max(3.8, n * inches + 1.8)), layout="constrained")
+    names = [in_short(name, 18) for name in classes]
+    lines = [f"{name}  ({total:,})" for name, total in zip(names, totals, strict=True)]
+    upright = n > 2 and max(map(len, names)) > 3
+    beside, below = _inches(lines, small) + 1.9, (_inches(names, small) if upright else 0.2) + 1.0
+    figure = Figure(figsize=(n * inches + beside, n * inches + below), layout="constrained")
     panel = figure.add_subplot()
     panel.set_title(title, loc="left", fontsize=11, color=INK)
     image = panel.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     if points:
         _write_numbers(panel, counts, shares, points)
-    small = max(points, 5.0)
-    names = [in_short(name, 18) for name in classes]
-    panel.set_xticks(range(n), names, fontsize=small, rotation=90 if max(map(len, names)) > 3 else 0)
-    panel.set_yticks(
-        range(n), [f"{name}  ({total:,})" for name, total in zip(names, totals, strict=True)], fontsize=small
-    )
+    panel.set_xticks(range(n), names, fontsize=small, rotation=90 if upright else 0)
+    panel.set_yticks(range(n), lines, fontsize=small)
     panel.set_xlabel("predicted class")
     panel.set_ylabel("true class (rows)")
     panel.tick_params(length=0)
-    scale = figure.colorbar(image, ax=panel, label="share of the true class", shrink=min(1.0, 3 / (n * inches)))
+    scale = figure.colorbar(image, ax=panel, label="share of the true class", shrink=3 / (n * inches))
     scale.set_ticks([0, 0.5, 1], labels=["0 %", "50 %", "100 %"])
     write(figure, path)
+
+
+def _inches(texts: Sequence[str], points: float) -> float:
+    """Room for the longest of some texts, a character of which is 0.6 of its size wide."""
+    return max(map(len, texts)) * 0.6 * points / 72
 
 
 def _write_numbers(panel: Axes, counts: Array, shares: Array, points: float) -> None:
