@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +58,9 @@ class TensorBoard(Callback):
             return
         with blaming(self.folder, "the events"):
             if self._writer is None:
-                place = str(self._place(training))
-                self._writer = self._new_writer(place, purge_step=record["epoch"])
+                place = self._place(training)
+                _await_another_second(place)
+                self._writer = self._new_writer(str(place), purge_step=record["epoch"])
             for figure in record.keys() - {"epoch"}:
                 self._writer.add_scalar(figure, float(record[figure]), record["epoch"])
             self._writer.flush()
@@ -81,6 +83,13 @@ class TensorBoard(Callback):
     def _place(self, training: Training) -> Path:
         """Where the events of a training lie; its name with what no file system minds."""
         return self.folder / re.sub(r"[^\w.-]+", "-", training.name)
+
+
+def _await_another_second(folder: Path) -> None:
+    """Let a file made now be the last by name, as TensorBoard reads them: names tell the second, then the process."""
+    seconds = {path.name.split(".")[3] for path in folder.glob("events.out.tfevents.*")}
+    while f"{int(time.time()):010}" in seconds:
+        time.sleep(0.02)
 
 
 def _writer_class() -> Any:

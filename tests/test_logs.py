@@ -250,8 +250,7 @@ def test_tensorboard_finds_every_figure_by_epoch(rows, tmp_path):
     assert_drawn(board, fitted(rows, TensorBoard(board)))
 
 
-@pytest.mark.parametrize("seconds", [0, 1000])
-@pytest.mark.parametrize("steps", [4, STEPS + 5, 2 * STEPS])
+@pytest.mark.parametrize(("seconds", "steps"), [(0, 4), (1000, 5), (0, STEPS + 5), (1000, 2 * STEPS)])
 def test_tensorboard_sees_epochs_once_after_an_interruption(rows, tmp_path, seconds, steps):
     board, run = tmp_path / "board", RunDirectory(tmp_path / "run", seconds=seconds)
     with pytest.raises(KeyboardInterrupt):
