@@ -34,6 +34,7 @@ from .feedforward_settings import ClassifierSettings as ClassifierSettings
 from .feedforward_settings import RegressorSettings as RegressorSettings
 from .hdf5_rows import Trusted as Trusted
 from .hdf5_tables import load_hdf5 as load_hdf5
+from .logs import LogFile as LogFile
 from .neighbours import Neighbours as Neighbours
 from .neighbours import nearest as nearest
 from .optimizers import LBFGS as LBFGS
@@ -51,4 +52,5 @@ from .schedules import CosineDecay as CosineDecay
 from .schedules import ExponentialDecay as ExponentialDecay
 from .sequential import to_sequential as to_sequential
 from .stack import StackedAutoencoder as StackedAutoencoder
+from .tensorboards import TensorBoard as TensorBoard
 from .training_config import TrainingConfig as TrainingConfig

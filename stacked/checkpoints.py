@@ -42,6 +42,11 @@ class Checkpoints:
         self._written = time.monotonic()
 
     @property
+    def run(self) -> str:
+        """What tells the run from all others."""
+        return self._owner.partition(" ")[0]
+
+    @property
     def last(self) -> Path | None:
         """The file of the newest state; None where there is none."""
         return self._file() if self._number else None

@@ -1,4 +1,4 @@
-"""Measures of what was learnt: sparsity of codes, shape of filters, quality of a ranking."""
+"""Measures of what was learnt: sparsity of codes, shape of filters, quality of a ranking, what is missed."""
 
 import numpy as np
 
@@ -85,3 +85,16 @@ def _masked_mean(values: Array, valid: Array) -> Array:
         1, valid.sum(axis=1, keepdims=True)
     )
     return mean
+
+
+def silent_units(codes: Array, bounds: tuple[float, float]) -> tuple[Array, Array]:
+    """Which units are dead, close to 0 on every row, and which saturated, close to another bound; two `(n_units,)`.
+
+    `codes` has shape `(n, n_units)`; `bounds` are the least and the largest value of their activation. Close is
+    within a hundredth of the distance between the bounds, and exact where there are none.
+    """
+    low, high = bounds
+    margin = 0.01 * (high - low) if np.isfinite(high - low) else 0.0
+    dead: Array = np.all(np.abs(codes) <= margin, axis=0)
+    saturated: Array = np.all(codes >= high - margin, axis=0) | (np.all(codes <= low + margin, axis=0) & ~dead)
+    return dead, saturated

@@ -108,6 +108,11 @@ class Training:
         return next(self.model.parameters()).device
 
     @property
+    def run(self) -> str | None:
+        """What tells the run that this belongs to from all others; None where nothing of it is kept."""
+        return None if self._checkpoints is None else self._checkpoints.run
+
+    @property
     def mean_loss(self) -> float:
         """Mean objective over the rows of the current epoch so far."""
         return self.books.mean_loss

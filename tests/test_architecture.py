@@ -20,11 +20,12 @@ ORDER = [
     *("activations", "losses", "outputs", "devices", "randomness", "corruption"),
     *("dense", "abreast", "products", "gradients", "precision", "symptoms", "model"),
     *("lazy_rows", "hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows"),
-    *("rows", "hdf5_tables", "destinations", "scaled_rows", "scaling", "provenance"),
+    *("rows", "hdf5_tables", "destinations", "scaled_rows", "scaling", "provenance", "samples", "embeddings"),
     *("idx", "datasets", "npy", "examples", "labelled_rows", "ranks"),
     *("orders", "collected", "table_names", "cells", "columns", "npz", "image_folders", "csv_layout", "arrow_tables"),
     *("columns_in_files", "tables", "targets", "ahead", "readers", "batches"),
     *("schedules", "optimizers", "training_config", "books", "checkpoints", "callbacks", "progress"),
+    *("log_lines", "logs", "tensorboards"),
     *("streams", "sharing", "evaluation", "captured", "divergence", "training_state", "training"),
     *("joint_steps", "together", "trainings", "run_directory"),
     *("autoencoders.base", "autoencoders.dense", "autoencoders.plain", "autoencoders.denoising"),
@@ -39,23 +40,27 @@ ORDER = [
     *("exports.torch_export", "exports.encode", "exports.numpy_archive", "exports"),
     *("neighbours", "index_files", "retrieval"),
     *("trial", "trial_folder", "campaign", "comparison", "statistics", "error_table", "measures", "scores"),
-    *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter", "plots"),
-    *("cli.guard", "cli.one_voice", "cli.sizes", "cli.options", "cli.data", "cli.trainings"),
+    *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter"),
+    *("plots.losses", "plots.weights", "plots.codes", "plots.column_errors", "plots.embedding", "plots.confusion"),
+    *("plots", "model_plots"),
+    *("cli.guard", "cli.one_voice", "cli.sizes", "cli.options", "cli.data", "cli.trainings", "cli.watching"),
     *("cli.cache", "cli.pretrain", "cli.finetune", "cli.encode", "cli.predict", "cli.evaluate", "cli.search"),
-    *("cli.inspect", "cli.export", "cli", "__main__"),
+    *("cli.inspect", "cli.plot", "cli.export", "cli", "__main__"),
 ]
-VERBS = ("cache", "pretrain", "finetune", "encode", "predict", "evaluate", "search", "inspect", "export")
+VERBS = ("cache", "pretrain", "finetune", "encode", "predict", "evaluate", "search", "inspect", "plot", "export")
+DRAWN = ("page", "distributions", "losses", "weights", "codes", "column_errors", "embedding", "confusion")
 ONLY_IN = {
     "h5py": {"hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "hdf5_tables"},
-    "matplotlib": {"plots.page", "plots.distributions"},
+    "matplotlib": {f"plots.{name}" for name in DRAWN},
     "rich": {"progress"},
     "joblib": {"campaign"},
     "torch.distributed": {"ranks"},
     "pyarrow": {"arrow_tables"},
     "PIL": {"image_folders"},
+    "torch.utils.tensorboard": {"tensorboards"},
     "onnx": {"exports.onnx_file"},
     "onnxruntime": {"exports.onnx_file"},
-    "typer": {f"cli.{name}" for name in ("guard", "options", *VERBS)} | {"cli"},
+    "typer": {f"cli.{name}" for name in ("guard", "options", "watching", *VERBS)} | {"cli"},
     "lazy_loader": {""},
 }
 LIBRARIES = ["torch", "numpy", "h5py", "safetensors"]
@@ -157,6 +162,7 @@ def test_using_the_package_loads_nothing_heavy_besides_torch():
         ["cache", "prune", "--help"],
         ["pretrain", "--help"],
         ["export", "--help"],
+        ["plot", "--help"],
     ],
 )
 def test_help_loads_no_library(arguments):

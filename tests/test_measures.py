@@ -10,6 +10,7 @@ from stacked.measures import (
     hoyer_sparsity,
     neighbour_correlation,
     precision_at,
+    silent_units,
 )
 
 RANDOM = np.random.default_rng(0)
@@ -82,3 +83,19 @@ def test_average_precision_of_a_cut_ranking():
 def test_precision_counts_the_first_results():
     relevant = np.array([[1, 0, 1, 1], [0, 0, 0, 1]], dtype=bool)
     np.testing.assert_allclose(precision_at(relevant, 2), [0.5, 0])
+
+
+@pytest.mark.parametrize(
+    ("bounds", "dead", "saturated"),
+    [
+        ((0.0, 1.0), [1, 0, 0, 0, 1, 0], [0, 0, 0, 1, 0, 0]),
+        ((0.0, np.inf), [1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]),
+        ((-1.0, 1.0), [1, 0, 0, 0, 1, 0], [0, 0, 0, 1, 0, 1]),
+        ((-np.inf, np.inf), [1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]),
+    ],
+)
+def test_units_that_say_the_same_of_every_row_are_told_apart(bounds, dead, saturated):
+    codes = np.array([[0, 0.5, 0, 1, 0.005, -0.99], [0, 0.5, 1, 0.995, 0.002, -1]])
+    found = silent_units(codes[:, : None if bounds[0] else 5], bounds)
+    n_units = found[0].shape[0]
+    np.testing.assert_array_equal(found, np.array([dead, saturated], bool)[:, :n_units])

@@ -1,19 +1,79 @@
-"""Pictures: what the legend of error rates says."""
+"""Pictures: what they show, by what matplotlib was told to draw, and that it can be read."""
 
+import itertools
+import math
+
+import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
 
-from stacked.plots import distributions, error_distributions
+from stacked import History
+from stacked.plots import (
+    code_map,
+    column_errors,
+    confusion_matrix,
+    embedding,
+    error_distributions,
+    loss_curves,
+    page,
+    weight_map,
+)
 
 ALIKE, UNLIKE = {"a": [0.1, 0.2], "b": [0.3, 0.4]}, {"a": [0.1], "b": [0.3, 0.4]}
+RANDOM = np.random.default_rng(0)
 
 
-def legend(monkeypatch, tmp_path, *arguments, **options):
-    """The texts of the legend."""
-    drawn = []
-    monkeypatch.setattr(distributions, "write", lambda figure, path: drawn.append(figure))
-    error_distributions(*arguments, tmp_path / "errors.png", title="", **options)
-    (figure,) = drawn
+@pytest.fixture
+def drawn(monkeypatch, tmp_path):
+    """Draws by a function of the package, and gives the figure."""
+    figures = []
+    written = page.write
+
+    def write(figure, path):
+        figures.append(figure)
+        written(figure, path)
+
+    def draw(function, *arguments, **options):
+        path = tmp_path / "figure.png"
+        monkeypatch.setitem(function.__globals__, "write", write)
+        options = {"title": "title"} | options
+        function(*arguments, path, **options)
+        figure = figures[-1]
+        with Image.open(path) as image:
+            assert image.format == "PNG"
+            assert image.size == pytest.approx(figure.get_size_inches() * 150, abs=1)
+        return figure
+
+    return draw
+
+
+def legend(figure):
     return [text.get_text() for each in figure.legends for text in each.get_texts()]
+
+
+def ticks(axis):
+    return [label.get_text() for label in axis.get_ticklabels()]
+
+
+def overlaps(texts, figure):
+    """Pairs of texts one of which is written over the other."""
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    places = [(text.get_text(), text.get_window_extent(renderer)) for text in texts if text.get_text()]
+    return [(a, b) for (a, here), (b, there) in itertools.combinations(places, 2) if here.overlaps(there)]
+
+
+def assert_legible(figure):
+    """No label of an axis is written over another, and nothing leaves the page."""
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    for panel in figure.axes:
+        for axis in (panel.xaxis, panel.yaxis):
+            assert overlaps(axis.get_ticklabels(), figure) == []
+    inside = figure.get_tightbbox(renderer)
+    width, height = figure.get_size_inches()
+    assert min(inside.x0, inside.y0) > -0.1
+    assert inside.x1 < width + 0.1
+    assert inside.y1 < height + 0.1
 
 
 @pytest.mark.parametrize(
@@ -28,10 +88,185 @@ def legend(monkeypatch, tmp_path, *arguments, **options):
         ({"a": [], "b": []}, {}, []),
     ],
 )
-def test_the_legend_counts_the_seeds_where_all_arms_have_as_many(monkeypatch, tmp_path, arms, options, texts):
-    assert legend(monkeypatch, tmp_path, arms, **options) == texts
+def test_the_legend_counts_the_seeds_where_all_arms_have_as_many(drawn, arms, options, texts):
+    assert legend(drawn(error_distributions, arms, **options)) == texts
 
 
-def test_the_picture_is_a_png(tmp_path):
-    error_distributions(UNLIKE, tmp_path / "errors.png", title="both", reference=ALIKE)
-    assert (tmp_path / "errors.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+# Losses
+
+
+def history(losses, **others):
+    named = {"loss": losses, **others}
+    return History(
+        [{"epoch": k + 1, **{name: values[k] for name, values in named.items()}} for k in range(len(losses))]
+    )
+
+
+def test_losses_are_drawn_by_epoch_and_the_best_epoch_is_ringed(drawn):
+    first = history([3.0, 2.0, 1.0, 0.9], validation_loss=[2.0, 1.0, 1.5, 1.7])
+    second = history([0.5, math.nan, 0.2])
+    figure = drawn(loss_curves, {"layer 1": first, "layer 2": second})
+    left, right = figure.axes
+    training, validation, _, ring = left.lines
+    np.testing.assert_array_equal(training.get_xydata(), [[1, 3], [2, 2], [3, 1], [4, 0.9]])
+    np.testing.assert_array_equal(validation.get_xydata(), [[1, 2], [2, 1], [3, 1.5], [4, 1.7]])
+    np.testing.assert_array_equal(ring.get_xydata(), [[2, 1]])
+    assert [text.get_text() for text in left.texts] == ["best validation: 1 in epoch 2"]
+    assert [text.get_text() for text in right.texts] == ["best training: 0.2 in epoch 3"]
+    assert (left.get_title(), right.get_title()) == ("layer 1", "layer 2")
+    assert legend(figure) == ["training loss, with noise and penalties", "validation loss, clean"]
+    assert_legible(figure)
+
+
+def test_error_rates_have_a_panel_and_steep_losses_a_logarithmic_axis(drawn):
+    of = history([100.0, 1.0], validation_loss=[50.0, 1.0], validation_error_rate=[0.5, 0.25])
+    figure = drawn(loss_curves, {"classifier": of})
+    assert [panel.get_title() for panel in figure.axes] == ["classifier", "classifier: error rate"]
+    assert [panel.get_yscale() for panel in figure.axes] == ["log", "linear"]
+    assert figure.axes[1].texts[0].get_text() == "best validation: 0.25 in epoch 2"
+    one = drawn(loss_curves, {"layer 1": history([1.0])})
+    assert len(one.axes[0].lines[0].get_xdata()) == 1
+    nothing = drawn(loss_curves, {"layer 1": history([math.nan, math.inf])})
+    assert len(nothing.axes[0].lines) == 1
+
+
+# Weights
+
+
+def test_a_heat_map_of_weights_has_a_line_for_each_named_column(drawn):
+    weights = RANDOM.normal(size=(5, 4))
+    figure = drawn(weight_map, weights, ["age", "size", "a name that goes on and on for long", "x"])
+    panel = figure.axes[0]
+    np.testing.assert_array_equal(panel.images[0].get_array(), weights.T)
+    assert ticks(panel.yaxis) == ["age", "size", "a name that goes on and…", "x"]
+    low, high = panel.images[0].get_clim()
+    assert (-low, high) == (np.abs(weights).max(), np.abs(weights).max())
+    assert (panel.get_xlabel(), panel.get_ylabel()) == ("5 units", "4 columns")
+    assert_legible(figure)
+
+
+def test_of_many_weights_the_largest_columns_are_shown(drawn):
+    weights = RANDOM.normal(size=(120, 300))
+    weights[:, 100:160] *= 10
+    figure = drawn(weight_map, weights, [])
+    panel = figure.axes[0]
+    np.testing.assert_array_equal(panel.images[0].get_array(), weights[:100, 100:160].T)
+    assert ticks(panel.yaxis) == [str(k) for k in range(101, 161)]
+    assert panel.get_xlabel() == "the first 100 of 120 units"
+    assert panel.get_ylabel() == "the 60 with the largest weights of 300 columns"
+    assert_legible(figure)
+    assert drawn(weight_map, np.zeros((2, 3)), []).axes[0].images[0].get_clim() == (-1, 1)
+
+
+# Codes
+
+
+def test_codes_are_sorted_and_silent_units_marked(drawn):
+    codes = RANDOM.uniform(0.2, 0.4, (201, 6))
+    codes[:, 1], codes[:, 4] = 0.003, 0.999
+    figure = drawn(code_map, codes, bounds=(0.0, 1.0))
+    panel = figure.axes[0]
+    order = np.argsort(-codes.mean(axis=0))
+    np.testing.assert_allclose(panel.images[0].get_array(), np.sort(codes[:, order], axis=0)[::-1])
+    dead, saturated = panel.collections
+    assert (dead.get_label(), saturated.get_label()) == ("1 dead on every row", "1 saturated on every row")
+    assert (dead.get_offsets()[0][0], saturated.get_offsets()[0][0]) == (6, 1)
+    assert legend(figure) == ["1 dead on every row", "1 saturated on every row"]
+    assert_legible(figure)
+
+
+@pytest.mark.parametrize(("bounds", "shades"), [((0, math.inf), (0, 3)), ((-math.inf, math.inf), (-3, 3))])
+def test_codes_on_both_sides_of_0_have_two_colours(drawn, bounds, shades):
+    codes = np.array([[0.0, 1.0], [3.0, 2.0], [1.0, 0.0]])
+    figure = drawn(code_map, codes, bounds=bounds)
+    assert figure.axes[0].images[0].get_clim() == shades
+    assert legend(figure) == []
+
+
+# Columns
+
+
+def test_columns_stand_in_the_order_of_what_is_missed(drawn):
+    missed = np.array([0.5, math.nan, 0.01, 3.0])
+    figure = drawn(column_errors, missed, ["a", "constant", "b", "c"])
+    panel = figure.axes[0]
+    assert ticks(panel.yaxis) == ["b", "a", "c"]
+    assert [text.get_text() for text in panel.texts] == ["1 %", "50 %", "300 %"]
+    np.testing.assert_allclose(panel.collections[1].get_offsets(), [[1, 0], [50, -1], [125, -2]])
+    assert panel.get_xlabel().endswith("\n1 constant columns are left out")
+    assert_legible(figure)
+
+
+def test_of_many_columns_the_best_and_the_worst_are_shown(drawn):
+    figure = drawn(column_errors, np.linspace(0, 1, 200), [])
+    panel = figure.axes[0]
+    assert ticks(panel.yaxis) == [str(k) for k in (*range(1, 26), *range(176, 201))]
+    assert "the 25 best and the 25 worst of 200 columns" in panel.get_xlabel()
+    assert_legible(figure)
+    drawn(column_errors, np.full(3, math.nan), [])
+
+
+# Embeddings
+
+
+def test_every_row_is_a_point_in_the_colour_and_shape_of_its_class(drawn):
+    places, labels = RANDOM.normal(size=(200, 2)), np.arange(200) % 52 - 2
+    names = [f"class {k}" for k in range(50)]
+    figure = drawn(embedding, places, target=np.maximum(labels, -1), classes=names, axes=("one", "two"))
+    points = [drawn for drawn in figure.axes[0].collections if len(drawn.get_offsets()) > 0]
+    assert sorted(map(tuple, np.concatenate([each.get_offsets() for each in points]))) == sorted(map(tuple, places))
+    looks = {}
+    for each in points[1:]:  # after those without label
+        for place, colour in zip(each.get_offsets(), each.get_facecolors(), strict=True):
+            number = labels[(places == place).all(axis=1)][0]
+            looks.setdefault((tuple(colour), each.get_paths()[0].vertices.tobytes()), set()).add(number)
+    assert sorted(map(sorted, looks.values())) == [[k] for k in range(50)]
+    assert legend(figure) == ["without label", *names]
+    assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("one", "two")
+    assert overlaps([text for each in figure.legends for text in each.get_texts()], figure) == []
+    assert_legible(figure)
+
+
+def test_a_number_is_a_colour_on_a_scale(drawn):
+    places, target = RANDOM.normal(size=(30, 2)), RANDOM.normal(size=30)
+    target[:4] = math.nan
+    figure = drawn(embedding, places, target=target)
+    unknown, known = figure.axes[0].collections
+    np.testing.assert_array_equal(unknown.get_offsets(), places[:4])
+    np.testing.assert_array_equal(known.get_offsets(), places[4:])
+    np.testing.assert_array_equal(known.get_array(), target[4:])
+    assert len(figure.axes) == 2
+    assert ticks(figure.axes[0].xaxis) == []
+    assert len(drawn(embedding, places).axes[0].collections[0].get_offsets()) == 30
+
+
+# Confusions
+
+
+@pytest.mark.parametrize(
+    ("n", "name"),
+    [(2, "{}"), (3, "a class of name {}"), (10, "{}"), (11, "a class of name {}"), (20, "{}"), (50, "{}")],
+)
+def test_the_numbers_of_every_cell_fit_into_it(drawn, n, name):
+    confused = RANDOM.integers(0, 12_000, (n, n)) * (RANDOM.random((n, n)) < 10 / n)
+    counts = confused + np.diag(np.full(n, 2_000_000))
+    title = "97.4 % of 12,000,000 rows are recognised"
+    figure = drawn(confusion_matrix, counts, [name.format(k) for k in range(n)], title=title)
+    panel = figure.axes[0]
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    cell = panel.get_window_extent(renderer).width / n
+    for text in panel.texts[: 2 * n]:
+        extent = text.get_window_extent(renderer)
+        assert max(extent.width, extent.height) < cell
+    left_of = figure.axes[1].get_window_extent(renderer).x0
+    assert panel.get_tightbbox(renderer).x1 < left_of
+    assert_legible(figure)
+
+
+def test_a_cell_says_how_many_and_which_share_of_its_line(drawn):
+    counts = np.array([[1, 999], [0, 0]])
+    panel = drawn(confusion_matrix, counts, ["cat", "a dog of some kind or other"]).axes[0]
+    np.testing.assert_allclose(panel.images[0].get_array(), [[0.001, 0.999], [0, 0]])
+    assert [text.get_text() for text in panel.texts] == ["1\n<1 %", "999\n100 %"]
+    assert ticks(panel.yaxis) == ["cat  (1,000)", "a dog of some kin…  (0)"]
+    assert drawn(confusion_matrix, np.eye(60, dtype=int), list(map(str, range(60)))).axes[0].texts[:] == []

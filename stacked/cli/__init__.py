@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from stacked.cli import encode, evaluate, export, finetune, inspect, predict, pretrain, search
+from stacked.cli import encode, evaluate, export, finetune, inspect, plot, predict, pretrain, search
 from stacked.cli.cache import app as cache_app
 from stacked.cli.guard import new_app
 
@@ -21,6 +21,7 @@ app.command("predict")(predict.command)
 app.command("evaluate")(evaluate.command)
 app.command("search")(search.command)
 app.command("inspect")(inspect.command)
+app.command("plot")(plot.command)
 app.command("export")(export.command)
 app.add_typer(cache_app, name="cache")
 

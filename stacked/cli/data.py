@@ -1,6 +1,7 @@
 """Rows and labels that a command line names, and what a model remembers of those it was trained on."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stacked.errors import mismatch
@@ -86,8 +87,17 @@ def labelled_for(model: "Model", name: str, labels: str | None) -> Labelled:
     if not where:
         remedy = "pass --labels NAME"
         raise mismatch("--labels", expected="where the labels are", received="nothing", remedy=remedy)
-    task = "classification" if model.provenance.classes else "regression"
-    return read_labelled(name, where, task, like=model.provenance, dtype=_dtype_of(model))
+    known = known_of(model)
+    task = "classification" if known.classes else "regression"
+    return read_labelled(name, where, task, like=known, dtype=_dtype_of(model))
+
+
+def known_of(model: "Model") -> "Provenance":
+    """What a model knows of its rows; classes without names go by their numbers."""
+    known = model.provenance
+    if getattr(model, "what", "") != "classifier" or known.classes:
+        return known
+    return replace(known, classes=tuple(map(str, range(model.layers[-1].bias.shape[0]))))
 
 
 def scaling_for(kind: str, rows: "Rows") -> str:

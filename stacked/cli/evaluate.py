@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from stacked.cli import options
-from stacked.cli.data import labelled_for, loaded, rows_for
+from stacked.cli.data import known_of, labelled_for, loaded, rows_for
 from stacked.cli.guard import guarded
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _evaluate_classifier(classifier: "FeedforwardClassifier", rows: str, labels:
         f"error rate {scores.error_rate:.2%} [{low:.2%}, {high:.2%}]: "
         f"{scores.n_wrong:,} of {scores.n_rows:,} rows are wrong"
     )
-    names = classifier.provenance.classes or [str(k) for k in range(n_classes)]
+    names = known_of(classifier).classes
     _table(["class", "rows", "recall", "precision", "taken most often for"], _by_class(scores, names))
 
 

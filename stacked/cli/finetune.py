@@ -8,6 +8,7 @@ from stacked.cli import options
 from stacked.cli.data import Labelled, labels_for_training, loaded, read_labelled
 from stacked.cli.guard import guarded
 from stacked.cli.trainings import INTERRUPTED, free_folder, given, last_epoch, training_config
+from stacked.cli.watching import Log, Tensorboard, watchers
 from stacked.errors import mismatch
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def finetune(
     seed: options.Seed = 0,
     device: options.Device = "cpu",
     overwrite: options.Overwrite = False,
+    log: Log = None,
+    tensorboard: Tensorboard = None,
 ) -> None:
     """Train a classifier, or a regressor, that begins as a pretrained encoder below a fresh output layer.
 
@@ -72,7 +75,7 @@ def finetune(
     how = given(epochs=epochs, batch_size=batch_size, validation_fraction=validation_fraction, patience=patience)
     descent = given(learning_rate=learning_rate, momentum=momentum)
     training = training_config(table.target.n_labelled, optimizer, descent, how)
-    _fit_and_keep(network, table, training, folder)
+    _fit_and_keep(network, table, training, folder, watchers(log, tensorboard))
     typer.echo(f"labels: {_described(table.target)}")
     typer.echo(f"{network.what} {'-'.join(map(str, network.settings.sizes))}: {last_epoch(network.history)}")
     typer.echo(f"written to {out}")
@@ -96,13 +99,13 @@ def _network_on(
     return FeedforwardRegressor.from_stack(encoder, 1, **settings)
 
 
-def _fit_and_keep(network: Any, table: Labelled, training: Any, folder: Any) -> None:
+def _fit_and_keep(network: Any, table: Labelled, training: Any, folder: Any, watching: list[Any]) -> None:
     from stacked.checkpoint import save  # noqa: PLC0415 - slow to import
     from stacked.run_directory import RunDirectory  # noqa: PLC0415
 
     assert table.target is not None, "labels were asked for"
     run = RunDirectory(f"{folder}.run")
-    network.fit(table.rows, labels_for_training(table.target), training, run=run)
+    network.fit(table.rows, labels_for_training(table.target), training, run=run, callbacks=watching)
     network.provenance = table.provenance
     save(network, folder)
     run.remove()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stacked.cli import options
-from stacked.cli.data import loaded, rows_for
+from stacked.cli.data import known_of, loaded, rows_for
 from stacked.cli.guard import guarded
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _lines(network: Any, table: "Rows") -> Iterator[Sequence[object]]:
             predicted = network.predict(block).reshape(len(block), -1)
             yield from ([str(number) for number in row] for row in predicted)
         return
-    names = network.provenance.classes or [str(k) for k in range(network.settings.sizes[-1])]
+    names = known_of(network).classes
     yield ["predicted", *(f"p({name})" for name in names)]
     for _, block in blocks(table):
         shares = network.predict_proba(block)

@@ -9,6 +9,7 @@ from stacked.cli.data import Labelled, read_labelled, scaling_for
 from stacked.cli.guard import guarded
 from stacked.cli.one_voice import one_voice
 from stacked.cli.trainings import INTERRUPTED, free_folder, given, last_epoch, training_config
+from stacked.cli.watching import Log, Tensorboard, watchers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,6 +63,8 @@ def pretrain(
     device: options.Device = "cpu",
     cache: Cache = None,
     overwrite: options.Overwrite = False,
+    log: Log = None,
+    tensorboard: Tensorboard = None,
 ) -> None:
     """Train a stack of layers on the rows of a file, each on the codes of the one below, and save it.
 
@@ -101,7 +104,8 @@ def pretrain(
                 built, training, seed=seed, dtype=dtype, device=device, scaling=kind, cache=cache
             )
             run = RunDirectory(f"{folder}.run")
-        stack.fit(table.rows, run=run, ranks=ranks)
+            watching = watchers(log, tensorboard)
+        stack.fit(table.rows, run=run, ranks=ranks, callbacks=watching)
         if ranks.leads:
             _keep(stack, table, folder, run)
             _report(stack, out)

@@ -76,7 +76,7 @@ def _mosaics(
     image_shape: tuple[int, int],
     limits: tuple[float, float],
 ) -> None:
-    figure, axes = panels(list(tiles), 3, (3.6, 3.9), title)
+    figure, axes = panels(list(tiles), 3, (3.6, 3.9) if len(tiles) > 1 else (6.0, 6.3), title)
     for panel, pictures in zip(axes, tiles.values(), strict=True):
         mosaic = _mosaic(pictures, image_shape, limits[1])
         panel.imshow(mosaic, cmap="gray", vmin=limits[0], vmax=limits[1], interpolation="nearest")
