@@ -101,8 +101,9 @@ def test_the_transformer_is_the_stack_of_the_same_seed():
 
 
 def test_settings_of_layers_do_what_text_does():
-    one, other = (StackedAutoencoderTransformer(**BRIEF | {"layers": layers}).fit(X) for layers in (TEXT, LAYERS))
-    assert results(one) == results(other)
+    as_text = StackedAutoencoderTransformer(**BRIEF)
+    as_settings = StackedAutoencoderTransformer(**BRIEF | {"layers": LAYERS, "optimizer": Adam()})
+    assert results(clone(as_settings).fit(X)) == results(as_text.fit(X))
 
 
 def test_every_kind_of_layer_is_fitted_and_sent(settings, tmp_path):
@@ -226,6 +227,13 @@ def test_nothing_to_learn_from_is_refused_before_any_work():
         PretrainedClassifier().fit(X, np.full(569, -1))
     with pytest.raises(StackedError, match=r"^y: expected rows with targets, received 569 without; pass"):
         PretrainedRegressor().fit(X, np.full((569, 2), np.nan))
+
+
+def test_labels_too_few_for_a_validation_are_told_before_any_work():
+    model = PretrainedRegressor(epochs=10**9, validation_fraction=0.1, random_state=0)
+    expected = "^validation_fraction: expected a share that leaves rows on both sides, received 0.1 of 4 rows; "
+    with pytest.raises(StackedError, match=expected):
+        model.fit(X, np.where(np.arange(len(X)) < 4, X[:, 0], np.nan))
 
 
 def test_without_epochs_the_layers_are_as_they_are_drawn():

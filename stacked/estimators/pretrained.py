@@ -11,6 +11,7 @@ from stacked.estimators.layerwise import Layerwise
 from stacked.optimizers import OptimizerSettings
 from stacked.regressor import FeedforwardRegressor
 from stacked.rows import Array
+from stacked.training_config import check_plan
 
 Network = TypeVar("Network", FeedforwardClassifier, FeedforwardRegressor)
 
@@ -103,7 +104,7 @@ class Pretrained(Layerwise):
         rate = self.learning_rate if self.finetune_learning_rate is None else self.finetune_learning_rate
         config = self._training(self.finetune_epochs, rate, n_labelled)
         stack = self._planned_stack(x).draw(x.shape[1])
-        network = kind.from_stack(  # before the layers are trained, for it checks its settings
+        network = kind.from_stack(  # before the layers are trained, so that what does not suit is told at once
             stack,
             n_outputs,
             freeze=self.freeze,
@@ -111,6 +112,7 @@ class Pretrained(Layerwise):
             dropout=self.dropout,
             weight_decay=self.weight_decay,
         )
+        check_plan(network.network(above=0), config, n_labelled, has_validation=False, name=f"the {network.what}")
         network.transfer(stack.fit(x, progress=False), freeze=self.freeze)
         network.fit(x, labels, config, progress=False)
         stack.provenance = network.provenance = self._provenance(x, n_labelled, classes)
