@@ -29,6 +29,9 @@ from .datasets import load_mnist as load_mnist
 from .errors import DivergedError as DivergedError
 from .errors import StackedError as StackedError
 from .errors import StackedWarning as StackedWarning
+from .estimators import PretrainedClassifier as PretrainedClassifier
+from .estimators import PretrainedRegressor as PretrainedRegressor
+from .estimators import StackedAutoencoderTransformer as StackedAutoencoderTransformer
 from .exports import export as export
 from .feedforward_settings import ClassifierSettings as ClassifierSettings
 from .feedforward_settings import RegressorSettings as RegressorSettings

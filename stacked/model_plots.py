@@ -142,10 +142,8 @@ def plot_confusion(model: Model, x: Any, labels: Array, classes: Sequence[str], 
     `classes` has the names of the first classes; the others go by their numbers.
     """
     if not isinstance(model, FeedforwardClassifier):
-        remedy = "name the folder of a classifier"
-        raise mismatch(
-            "the model", expected="a classifier", received=f"a {getattr(model, 'what', 'stack')}", remedy=remedy
-        )
+        received, remedy = f"a {getattr(model, 'what', 'stack')}", "name the folder of a classifier"
+        raise mismatch("the model", expected="a classifier", received=received, remedy=remedy)
     n_classes = model.settings.sizes[-1]
     known = _known(labels, n_classes)
     counts = class_scores(model.predict(x)[known], labels[known], n_classes).confusion

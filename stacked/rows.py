@@ -161,9 +161,11 @@ def fingerprint(rows: Rows) -> str:
 def read_tensor(rows: Rows, index: slice, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Some of the rows as a tensor that is only read."""
     if isinstance(rows, LazyRows) and rows.stored is not rows:
-        return rows.numbers_of(to_tensor(np.asarray(rows.stored[index])).to(device)).to(dtype)
+        block = rows.numbers_of(to_tensor(np.asarray(rows.stored[index])).to(device))
+    else:
+        block = to_tensor(np.asarray(rows[index]))
     # Contiguous and aligned, for a matrix product rounds differently in another memory order or at odd addresses.
-    block = to_tensor(np.asarray(rows[index])).to(device=device, dtype=dtype).contiguous()
+    block = block.to(device=device, dtype=dtype).contiguous()
     return block if block.data_ptr() % ALIGNED == 0 else block.clone()
 
 

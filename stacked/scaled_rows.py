@@ -70,4 +70,4 @@ class ScaledRows(LazyRows):
         return ScaledRows(source, self.divisor, self.dtype, self.shift)
 
     def _beside(self, numbers: Array, x: Tensor) -> Tensor:
-        return torch.from_numpy(numbers).to(x)
+        return to_tensor(numbers).to(x)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from stacked.devices import numpy_dtype
 from stacked.errors import check_choice, mismatch
-from stacked.rows import Array, Rows, blocks, value_range
+from stacked.rows import Array, Rows, blocks, to_tensor, value_range
 from stacked.scaled_rows import ScaledRows
 
 KINDS = ("none", "min_max", "standard")
@@ -51,7 +51,7 @@ class Scaling:
 
     def undone(self, x: Tensor) -> Tensor:
         """Scaled rows, shape `(n, n_inputs)`, as they were before."""
-        shift, scale = (torch.from_numpy(numbers).to(x.device) for numbers in (self.shift, self.scale))
+        shift, scale = (to_tensor(numbers).to(x.device) for numbers in (self.shift, self.scale))
         return x.to(torch.float64).mul_(scale).add_(shift).to(x.dtype)
 
 

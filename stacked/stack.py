@@ -81,7 +81,7 @@ class StackedAutoencoder(Coding):
         seed: int | Randomness = 0,
         dtype: str = "float32",
         device: str | torch.device = "cpu",
-        scaling: str | Scaling | None = "none",
+        scaling: str = "none",
         cache: CodeCache | str | os.PathLike[str] | None = None,
     ) -> None:
         self.settings, self.training = check_layers(layers, TrainingConfig() if training is None else training)

@@ -102,6 +102,12 @@ def test_codes_do_not_depend_on_where_the_rows_lie(tmp_path):
     assert np.array_equal(codes[0], codes[2])
 
 
+def test_codes_do_not_depend_on_the_order_of_memory():
+    x = np.random.default_rng(0).random((300, 30))
+    stack = StackedAutoencoder([Plain(8)], BRIEF, scaling="min_max").fit(x)
+    assert np.array_equal(stack.encode(np.asfortranarray(x)), stack.encode(x))
+
+
 def test_validation_rows_may_leave_the_range():
     x = table()
     layers = [Plain(4, loss="cross_entropy")]

@@ -94,10 +94,12 @@ def labelled_for(model: "Model", name: str, labels: str | None) -> Labelled:
 
 def known_of(model: "Model") -> "Provenance":
     """What a model knows of its rows; classes without names go by their numbers."""
+    from stacked.classifier import FeedforwardClassifier  # noqa: PLC0415 - slow to import
+
     known = model.provenance
-    if getattr(model, "what", "") != "classifier" or known.classes:
+    if known.classes or not isinstance(model, FeedforwardClassifier):
         return known
-    return replace(known, classes=tuple(map(str, range(model.layers[-1].bias.shape[0]))))
+    return replace(known, classes=tuple(map(str, range(model.settings.sizes[-1]))))
 
 
 def scaling_for(kind: str, rows: "Rows") -> str:
