@@ -89,8 +89,13 @@ class ReconstructionScores:
         return _shares(self.mean_squares, self.variances)
 
 
-def reconstruction_scores(rows: Rows, reconstruct: Callable[[Any], Array]) -> ReconstructionScores:
-    """The scores of what `reconstruct` makes of rows, block by block, in one pass."""
+def reconstruction_scores(
+    rows: Rows, reconstruct: Callable[[Any], Array], scale: float | Array = 1.0
+) -> ReconstructionScores:
+    """The scores of what `reconstruct` makes of rows, block by block, in one pass.
+
+    Columns are measured in units of `scale`, shape `(n_inputs,)`, so that a sum over them means something.
+    """
     origin = np.asarray(rows[:1], np.float64)
     errors, sums, squares = (np.zeros(rows.shape[1]) for _ in range(3))
     for _, block in blocks(rows):
@@ -99,7 +104,8 @@ def reconstruction_scores(rows: Rows, reconstruct: Callable[[Any], Array]) -> Re
         sums += (values - origin).sum(axis=0)
         squares += ((values - origin) ** 2).sum(axis=0)
     n = len(rows)
-    return ReconstructionScores(errors / n, np.maximum(squares / n - (sums / n) ** 2, 0.0))
+    variances = np.maximum(squares / n - (sums / n) ** 2, 0.0)
+    return ReconstructionScores(errors / n / np.square(scale), variances / np.square(scale))
 
 
 def _shares(parts: Array, wholes: Array) -> Array:

@@ -1,5 +1,10 @@
-"""Every Python block of the documents runs, in a folder of its own, on the real data."""
+"""Every block of the documents is run, in order and in a folder of its own, on the real data.
 
+Python blocks of a document are one program. In `console` blocks the lines that begin with `$` are commands, which must
+print what stands below them, but for digits: losses may differ in the last ones from one processor to another.
+"""
+
+import os
 import re
 import shlex
 import subprocess
@@ -8,26 +13,66 @@ from pathlib import Path
 
 import pytest
 
+import stacked
+
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("*/README.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("*/README.md")), *sorted(ROOT.glob("docs/*.md"))]
+BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
+
+PROGRAM = """
+import subprocess
+
+def shell(command, expected):
+    done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    printed = without_digits(done.stdout)
+    if printed != without_digits(expected):
+        raise SystemExit(f"{command}\\nprinted\\n{done.stdout}\\nrather than\\n{expected}")
+
+def without_digits(text):
+    return re.sub(r"[\\d.,]+", "0", re.sub(r"\\b[0-9a-f]{16}\\b", "0", re.sub(r"e[-+]\\d+", "", text)))
+"""
 
 
-def python_of(document):
-    return "\n".join(re.findall(r"^```python\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL))
+def program_of(document):
+    """All blocks of a document as one program."""
+    parts = []
+    for kind, block in BLOCK.findall(document.read_text()):
+        if kind == "python":
+            parts.append(block)
+        else:
+            parts += [f"shell({_command(told)!r}, {printed!r})" for told, printed in COMMAND.findall(block)]
+    return "\n".join(parts)
 
 
-WITH_CODE = [document for document in DOCUMENTS if python_of(document)]
+def _command(told):
+    """With the interpreter of the tests in place of the environment that a document speaks of."""
+    first, *others = shlex.split(told)
+    program = {"stacked": [sys.executable, "-m", "stacked"]}[Path(first).name]
+    return shlex.join([*program, *others])
 
 
-def test_the_readme_has_code():
+WITH_CODE = [document for document in DOCUMENTS if program_of(document)]
+
+
+def test_the_readme_and_the_session_have_code():
     assert ROOT / "README.md" in WITH_CODE
+    assert ROOT / "docs" / "own-data.md" in WITH_CODE
 
 
 @pytest.mark.parametrize("document", WITH_CODE, ids=lambda path: str(path.relative_to(ROOT)))
-def test_code_runs(document, tmp_path):
-    (tmp_path / "code.py").write_text(python_of(document))
+def test_blocks_run_and_print_what_they_show(document, tmp_path):
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    (tmp_path / "code.py").write_text("import re\n" + PROGRAM + program_of(document))
+    environment = {**os.environ, "COLUMNS": "110", "OMP_NUM_THREADS": "1"}
     finished = subprocess.run(
-        [sys.executable, "code.py"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "code.py"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
     )
     assert finished.returncode == 0, finished.stderr
 
@@ -41,25 +86,15 @@ def test_links_lead_somewhere(document):
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_named_files_exist(document):
-    for name in re.findall(r"`((?:stacked|experiments|benchmarks|tests|data)/[\w./]+\.\w+)`", document.read_text()):
+    for name in re.findall(
+        r"`((?:stacked|experiments|benchmarks|tests|data|docs)/[\w./]+\.\w+)`", document.read_text()
+    ):
         assert (ROOT / name).exists(), name
 
 
-def commands_of(document):
-    """Every `stacked pretrain` that a document shows, with what it prints."""
-    shown = re.findall(r"^\$ \.venv/bin/stacked (pretrain .*)\n((?:[^$`].*\n)+)", document.read_text(), re.MULTILINE)
-    return [(shlex.split(command), printed) for command, printed in shown]
-
-
-def without_digits(text):
-    return re.sub(r"[\d.]+", "0", text)
-
-
-def test_the_command_prints_what_the_readme_shows_but_for_digits(tmp_path):
-    """Losses may differ in their last digits from one processor to another."""
-    (tmp_path / "data").symlink_to(ROOT / "data")
-    ((arguments, printed),) = commands_of(ROOT / "README.md")
-    command = [sys.executable, "-m", "stacked", *arguments]
-    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
-    assert (finished.returncode, finished.stderr) == (0, "")
-    assert without_digits(finished.stdout) == without_digits(printed)
+def test_the_reference_has_every_public_name(tmp_path):
+    command = [sys.executable, "-m", "pdoc", "--docformat", "numpy", "--output-directory", str(tmp_path), "stacked"]
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert finished.returncode == 0, finished.stderr
+    page = (tmp_path / "stacked.html").read_text()
+    assert [name for name in stacked.__all__ if f'id="{name}"' not in page] == []

@@ -85,10 +85,11 @@ def _evaluate_stack(stack: "StackedAutoencoder", rows: str) -> None:
     from stacked.scores import reconstruction_scores  # noqa: PLC0415 - slow to import
 
     table = rows_for(stack, rows)
-    scores = reconstruction_scores(table, stack.reconstruct)
+    scores = reconstruction_scores(table, stack.reconstruct, 1.0 if stack.scaling is None else stack.scaling.scale)
+    units = "" if stack.scaling is None else f", columns scaled by {stack.scaling_kind}"
     typer.echo(
-        f"unexplained by the reconstructions: {_percent(scores.unexplained)} of the variance of {len(table):,} rows; "
-        f"mean square {scores.mean_squares.sum():.4g} a row"
+        f"unexplained by the reconstructions: {_percent(scores.unexplained)} of the variance of {len(table):,} "
+        f"rows{units}"
     )
     names = stack.provenance.columns
     if names:
