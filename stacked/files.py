@@ -31,7 +31,8 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     """
     os.stat(f"{path.parent}{os.sep}")  # an error where there is no such folder, which FileLock would make
     beside = lock_of(path)
-    with FileLock(beside, timeout=-1 if wait else 0):
+    # Whichever thread ends what holds it, frees it: what goes with an array ends wherever that is collected.
+    with FileLock(beside, timeout=-1 if wait else 0, thread_local=False):
         try:
             yield
         finally:  # while it is held: who waits for the removed file finds that out, and asks again

@@ -40,7 +40,7 @@ def check_dataset(dataset: h5py.Dataset, name: str, block: int) -> None:
         expected = f"at most {MOST_EXPANSION} times the bytes that are stored"
         raise mismatch(name, expected=expected, received=received, remedy=_VOUCH)
     if dataset.id.get_offset() is None or hdf5.memory_map(dataset) is None:  # what is mapped is read where it lies
-        _check_in_hand(dataset, (min(block, dataset.shape[0]), dataset.shape[1]), name, f"{block} rows")
+        _check_in_hand(dataset, (min(block, dataset.shape[0]), *dataset.shape[1:]), name, f"{block} rows")
     for part in parts:
         _check_in_hand(part, part.chunks or (), name, "one chunk")
         check_chunks(part, name, file_bytes, MOST_IN_HAND, _VOUCH)

@@ -30,8 +30,8 @@ def find_dataset(file: h5py.File, path: str) -> h5py.Dataset:
     return found
 
 
-def find_table(file: h5py.File) -> str:
-    """The path of the only table of numbers in the file, reached by no link to elsewhere.
+def find_table(file: h5py.File, rank: int = 2) -> str:
+    """The path of the only table of numbers in the file, reached by no link to elsewhere; of rank 1, the only column.
 
     Raises
     ------
@@ -39,16 +39,18 @@ def find_table(file: h5py.File) -> str:
         When there is none, or more than one.
     """
     paths: list[str] = []
+    kinds = _NUMBERS if rank == 2 else (*_NUMBERS, h5py.h5t.STRING)
 
     def note(path: str, thing: object) -> bool | None:
-        if isinstance(thing, h5py.Dataset) and thing.id.rank == 2 and thing.id.get_type().get_class() in _NUMBERS:
+        if isinstance(thing, h5py.Dataset) and thing.id.rank == rank and thing.id.get_type().get_class() in kinds:
             paths.append(path)
         return True if len(paths) > _MOST_NAMES else None  # None goes on
 
     file.visititems(note)
     if len(paths) != 1:
+        expected = "one table of numbers" if rank == 2 else "one dataset with one value a row"
         received, remedy = _listed(paths), "name a dataset, with the groups above it"
-        raise mismatch(file.filename, expected="one table of numbers", received=received, remedy=remedy)
+        raise mismatch(file.filename, expected=expected, received=received, remedy=remedy)
     return paths[0]
 
 

@@ -1,67 +1,205 @@
-"""Tables in files, by the names of the files: which formats are read, and how.
+"""Tables in files, by the names of the files, in any format: rows, the names of their columns, and a target.
 
 Light to import: what reads a format is imported where it is needed.
 """
 
 import math
-import re
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from stacked.errors import mismatch
-from stacked.paths import named_path
+from stacked.table_names import Place, place_of
 
 if TYPE_CHECKING:
-    from stacked.rows import Rows
+    from stacked.rows import Array, Rows
 
-FORMATS = "file.h5:/path/of/dataset, file.npy, or an IDX file such as train-images-idx3-ubyte.gz"
+FORMATS = (
+    "file.h5:/path/of/dataset, file.npy, file.npz:name, file.csv, .tsv or .parquet, an IDX file such as "
+    "train-images-idx3-ubyte.gz, or a folder of images"
+)
 """The names of tables, for people."""
+
+FOLDER = "folder"
+"""The target that is the name of the folder in which an image lies."""
+
+
+class Data(NamedTuple):
+    """What was read of a table.
+
+    `rows`: numbers, shape `(n, n_inputs)`.
+    `columns`: the names of the columns of the rows; empty where the format has none.
+    `target`: raw values, shape `(n,)`, None where none was asked for: text as an array of objects, None where there is
+    none, or numbers, NaN where there is none. `targets.as_target` makes of them what a model is trained on.
+    """
+
+    rows: "Rows"
+    columns: tuple[str, ...]
+    target: "Array | None"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is wanted of a table.
+
+    Parameters
+    ----------
+    target : str, optional
+        The name of a column; of a dataset in the same HDF5 or npz file; "folder" for a folder of images, in the
+        folders below which the images lie by class; or another file in any format, of one column or as
+        file.csv:column.
+    columns : tuple of str
+        These columns are the rows, in this order, and others are left alone; when empty, all but the target and those
+        dropped.
+    drop : tuple of str
+        Columns that are left out.
+    """
+
+    target: str | None = None
+    columns: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+
+
+ALL = Wanted()
+"""Every column, and no target."""
 
 
 def read_table(name: str, dtype: str = "float32") -> "Rows":
-    """The rows of a table that lies in a file.
+    """The rows of a table that lies in a file; see `read_data`."""
+    return read_data(name, ALL, dtype).rows
+
+
+def read_data(name: str, wanted: Wanted = ALL, dtype: str = "float32") -> Data:
+    """The rows of a table that lies in a file, and its target.
 
     Parameters
     ----------
     name : str
-        `file.h5:/path/of/dataset`, or `.hdf5`, where the path may be left out if the file has but one table;
-        `file.npy`; or an IDX file, whose name ends in `idx` or as `idx3-ubyte`, and maybe in `.gz`.
+        `file.h5:/path/of/dataset`, or `.hdf5`, and `file.npz:name`, where what follows the colon may be left out if
+        the file has but one table; `file.npy`; a table of named columns in a file `.csv` or `.tsv`, and maybe `.gz`,
+        or `.parquet`; an IDX file, whose name ends in `idx` or as `idx3-ubyte`, and maybe in `.gz`; or a folder of
+        images. Columns of text without a first line of names are named "1", "2", and so on.
+    wanted : Wanted
+        The target and the columns.
     dtype : {"float32", "float64"}
-        Of the numbers that the bytes of an IDX file are scaled to.
+        Of the numbers that text, Parquet and the bytes of IDX files and images become.
 
     Returns
     -------
-    Rows
-        Shape `(n, n_inputs)`. Those of an IDX file lie in memory, one row an item; bytes are read as numbers from 0
-        to 1, divided by 255. All others stay in the file.
+    Data
+        Rows that the format lets be mapped or read slice by slice (HDF5, npy) stay in the file. All others are read,
+        into memory up to `orders.MIXING_BYTES` and beyond that into a temporary file that goes with them; of IDX
+        files always into memory. Bytes of IDX files and images are numbers from 0 to 1, divided by 255.
 
     Raises
     ------
     StackedError
-        When the file cannot be read, or is no table of numbers.
+        When the file cannot be read or is no table of numbers, a cell is no number or empty, a column or the target
+        is not there, the target has another length than the rows, or a library that reads the format is missing.
     """
-    in_hdf5 = re.fullmatch(r"(.+?\.(?:h5|hdf5))(?::(.*))?", name, re.DOTALL)
-    if in_hdf5 is not None:
-        from stacked.hdf5_tables import load_hdf5  # noqa: PLC0415 - slow to import
+    place = place_of(name)
+    if place is None:
+        raise mismatch(name, expected=FORMATS, received="another name", remedy="convert it to one of these")
+    data = _named(place, wanted, dtype) if place.format in ("text", "parquet") else _unnamed(place, wanted, dtype)
+    if data.target is not None and len(data.target) != len(data.rows):
+        expected, received = f"a target for each of {len(data.rows)} rows", f"{len(data.target)} values"
+        remedy = "pass the labels of these very rows; a file of text must begin with a line that names its column"
+        raise mismatch(f"target {wanted.target!r} of {name}", expected=expected, received=received, remedy=remedy)
+    return data
 
-        return load_hdf5(*in_hdf5.groups())
-    path = named_path(name, "the name of a table")
-    if path.suffix == ".npy":
+
+def _named(place: Place, wanted: Wanted, dtype: str) -> Data:
+    """Of a table whose columns have names."""
+    from stacked.arrow_tables import open_table, read_columns  # noqa: PLC0415 - needs an optional library
+    from stacked.columns import inputs_among  # noqa: PLC0415
+
+    if place.part is not None:
+        remedy = "choose columns by their names: columns, drop and target"
+        raise mismatch(str(place.path), expected="the name of a file", received=f":{place.part} after it", remedy=remedy)
+    table, elsewhere = open_table(place), None
+    if wanted.target is not None and wanted.target not in table.names:
+        elsewhere = _file_of_target(wanted.target, place, table.names)
+    column = wanted.target if elsewhere is None else None
+    inputs = inputs_among(table.names, column, wanted.columns, wanted.drop, str(place.path))
+    rows, target = read_columns(table, inputs, column, dtype)
+    return Data(rows, inputs, target if elsewhere is None else _values(elsewhere))
+
+
+def _unnamed(place: Place, wanted: Wanted, dtype: str) -> Data:
+    """Of a table whose columns have no names: only their number can be compared with those wanted."""
+    if wanted.drop:
+        received, remedy = f"a table without, to drop {', '.join(wanted.drop)} from", "drop columns of named tables only"
+        raise mismatch(str(place.path), expected="names of columns", received=received, remedy=remedy)
+    target = None if wanted.target is None else _target_beside(place, wanted.target)
+    rows = _rows(place, dtype)
+    if wanted.columns and rows.shape[1] != len(wanted.columns):
+        expected, received = f"the {len(wanted.columns)} columns wanted", f"{rows.shape[1]} without names"
+        remedy = "pass a table with these columns"
+        raise mismatch(str(place.path), expected=expected, received=received, remedy=remedy)
+    return Data(rows, (), target)
+
+
+def _target_beside(place: Place, target: str) -> "Array":
+    """Values in the folders of images, in the same file, or in another."""
+    if place.format == "images" and target == FOLDER:
+        from stacked.image_folders import names_of_folders  # noqa: PLC0415
+
+        return names_of_folders(place.path)
+    if place.format in ("hdf5", "npz") and place_of(target, "target") is None:
+        return _values(place._replace(part=target))
+    return _values(_file_of_target(target, place, ()))
+
+
+def _file_of_target(target: str, place: Place, names: tuple[str, ...]) -> Place:
+    """The file that a target names which is no part of the table; StackedError when it names none."""
+    from stacked.columns import no_column  # noqa: PLC0415
+
+    found = place_of(target, "target")
+    if found is None and names:
+        raise no_column(names, [target], f"target of {place.path}")
+    if found is None:
+        expected = f'a file, or "{FOLDER}"' if place.format == "images" else "a file"
+        remedy = "name a file with one value a row"
+        raise mismatch("target", expected=expected, received=repr(target), remedy=remedy)
+    return found
+
+
+def _values(place: Place) -> "Array":
+    from stacked.columns_in_files import read_values  # noqa: PLC0415
+
+    return read_values(place)
+
+
+def _rows(place: Place, dtype: str) -> "Rows":
+    """The rows of a table without names, checked."""
+    if place.format == "hdf5":
+        from stacked.hdf5_tables import load_hdf5  # noqa: PLC0415
+
+        return load_hdf5(place.path, place.part)
+    if place.format == "npy":
         from stacked.npy import map_npy  # noqa: PLC0415
 
-        return map_npy(path)
-    if re.search(r"idx(\d-ubyte)?(\.gz)?$", path.name):
-        return _idx_table(path, dtype)
-    raise mismatch(name, expected=FORMATS, received="another name", remedy="convert it to one of these")
+        return map_npy(place.path)
+    if place.format == "images":
+        from stacked.image_folders import image_rows  # noqa: PLC0415
+
+        return image_rows(place.path, dtype)
+    return _idx_table(place, dtype) if place.format == "idx" else _npz_table(place)
 
 
-def _idx_table(path: Path, dtype: str) -> "Rows":
+def _npz_table(place: Place) -> "Rows":
+    from stacked.npz import npz_table  # noqa: PLC0415
+    from stacked.rows import as_rows  # noqa: PLC0415
+
+    return as_rows(npz_table(place.path, place.part), f"{place.path}" + (f":{place.part}" if place.part else ""))
+
+
+def _idx_table(place: Place, dtype: str) -> "Rows":
     import numpy as np  # noqa: PLC0415 - slow to import
 
     from stacked.idx import read_idx  # noqa: PLC0415
     from stacked.rows import as_rows  # noqa: PLC0415
     from stacked.scaled_rows import ScaledRows  # noqa: PLC0415
 
-    values, _ = read_idx(path)
+    values, _ = read_idx(place.path)
     rows = values.reshape(len(values), math.prod(values.shape[1:])) if values.ndim > 2 else values
-    return as_rows(ScaledRows(rows, 255, dtype) if rows.dtype == np.uint8 else rows, str(path))
+    return as_rows(ScaledRows(rows, 255, dtype) if rows.dtype == np.uint8 else rows, str(place.path))

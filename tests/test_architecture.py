@@ -15,23 +15,14 @@ import stacked
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "stacked"
 ORDER = [
-    *("errors", "files", "paths", "state_files", "strict_json", "differences", "settings"),
+    *("errors", "extras", "files", "temporary_folder", "paths", "state_files", "strict_json", "differences", "settings"),
     *("activations", "losses", "outputs", "devices", "randomness", "corruption"),
     *("dense", "abreast", "products", "gradients", "precision", "symptoms", "model"),
-    *(
-        "lazy_rows",
-        "hdf5",
-        "hdf5_links",
-        "hdf5_chunks",
-        "hdf5_checks",
-        "hdf5_rows",
-        "rows",
-        "hdf5_tables",
-        "destinations",
-    ),
-    *("scaled_rows", "scaling", "provenance"),
-    *("idx", "datasets", "npy", "tables", "examples", "labelled_rows", "ranks"),
-    *("orders", "ahead", "readers", "batches"),
+    *("lazy_rows", "hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "rows"),
+    *("hdf5_tables", "destinations", "scaled_rows", "scaling", "provenance"),
+    *("idx", "datasets", "npy", "examples", "labelled_rows", "ranks"),
+    *("orders", "collected", "npz", "image_folders", "table_names", "cells", "columns", "csv_layout", "arrow_tables"),
+    *("columns_in_files", "tables", "targets", "ahead", "readers", "batches"),
     *("schedules", "optimizers", "training_config", "books", "checkpoints", "callbacks", "progress"),
     *("streams", "sharing", "evaluation", "captured", "divergence", "training_state", "training"),
     *("joint_steps", "together", "trainings", "run_directory"),
@@ -63,6 +54,8 @@ ONLY_IN = {
     "rich": {"progress"},
     "joblib": {"campaign"},
     "torch.distributed": {"ranks"},
+    "pyarrow": {"arrow_tables"},
+    "PIL": {"image_folders"},
     "typer": {"cli.guard", "cli.cache", "cli.pretrain", "cli"},
     "lazy_loader": {""},
 }

@@ -1,0 +1,32 @@
+"""What the cells of a table say: which of them are missing, and what is said of one that is no number."""
+
+import math
+from typing import Any
+
+from stacked.errors import StackedError, mismatch
+
+MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "nan", "NaN", "NAN", "null", "NULL", "?")
+"""Cells of text in which there is no value."""
+
+TRUE, FALSE = ("True", "true", "TRUE"), ("False", "false", "FALSE")
+"""Cells that are 1 and 0 where numbers are wanted."""
+
+
+def no_number(where: str, column: str, cell: Any, dtype: str) -> StackedError:
+    """The error for a cell of the inputs that is no finite number; `where` names the file and the line."""
+    content = "" if cell is None else str(cell).strip()
+    if content in MISSING:
+        received = f"an empty cell ({content})" if content else "an empty cell"
+        remedy = f"fill it in, or leave the column out with --drop {column}"
+    else:
+        received = repr(cell)
+        remedy = f"drop the column with --drop {column}, or fix it"
+    expected = f"a number that {dtype} holds" if _is_finite(content) else "a number"
+    return mismatch(f"{where}, column {column!r}", expected=expected, received=received, remedy=remedy)
+
+
+def _is_finite(content: str) -> bool:
+    try:
+        return math.isfinite(float(content))
+    except ValueError:
+        return False

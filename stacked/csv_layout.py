@@ -1,0 +1,117 @@
+"""How a file of separated values is laid out: its separator, the names of its columns, the numbers of its lines.
+
+Only the first lines are read here, and those before a mistake that is to be named; the numbers are read elsewhere.
+"""
+
+import contextlib
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, NamedTuple, TextIO, cast
+
+from stacked.columns import check_names
+from stacked.errors import StackedError, mismatch
+from stacked.paths import open_plain
+
+
+class Layout(NamedTuple):
+    """The separator, the names of the columns, and the number of rows before the first that is one of cells.
+
+    Empty lines before that count; after it, they are no rows.
+    """
+
+    separator: str
+    names: tuple[str, ...]
+    n_before: int
+
+
+def is_zipped(path: Path) -> bool:
+    """Whether the content is gzipped, by the name of the file."""
+    return path.suffix == ".gz"
+
+
+def layout_of(path: Path) -> Layout:
+    """The layout of a file; columns without names are named "1", "2", and so on, after their places.
+
+    Raises
+    ------
+    StackedError
+        When the file cannot be read, holds no rows, or names two columns alike.
+    """
+    separator = "\t" if ".tsv" in path.suffixes[-2:] else max(",;\t", key=lambda one: len(_first(path, one)))
+    first = _first(path, separator)
+    with _records(path, separator) as records:
+        n_before = next((number for number, (_, cells) in enumerate(records) if cells), 0)
+        another = any(cells for _, cells in records)
+    numbered = [str(place) for place in range(1, len(first) + 1)]
+    if first and all(map(_is_number, first)):
+        return Layout(separator, tuple(numbered), 0)
+    if not another:
+        received = "a line of names only" if first else "an empty file"
+        raise mismatch(str(path), expected="lines of numbers", received=received, remedy="check the source")
+    names = tuple(cell.strip() or number for cell, number in zip(first, numbered, strict=True))
+    check_names(names, str(path))
+    return Layout(separator, names, n_before + 1)
+
+
+def line_of(path: Path, layout: Layout, row: int) -> int:
+    """The number of the line, counted from 1, on which a row begins; the first row is 0."""
+    with _records(path, layout.separator) as records:
+        filled = (line for number, (line, cells) in enumerate(records) if cells and number >= layout.n_before)
+        return next(islice(filled, row, None))
+
+
+def ragged_line(path: Path, layout: Layout) -> tuple[int, int] | None:
+    """The first line that has another number of cells than the first one, and that number."""
+    with _records(path, layout.separator) as records:
+        wrong = ((line, len(cells)) for line, cells in records if cells and len(cells) != len(layout.names))
+        return next(wrong, None)
+
+
+def _first(path: Path, separator: str) -> list[str]:
+    """The cells of the first line that has any."""
+    with _records(path, separator) as records:
+        return next((cells for _, cells in records if cells), [])
+
+
+@contextlib.contextmanager
+def _records(path: Path, separator: str) -> Iterator[Iterator[tuple[int, list[str]]]]:
+    """All rows of cells, empty lines included, with the line on which each begins."""
+    try:
+        with open_plain(path) as file, _plain(path, file) as text:
+            yield _numbered(csv.reader(text, delimiter=separator))
+    except UnicodeDecodeError as error:
+        raise _unreadable(path, f"its text is not UTF-8 ({error.reason})", "save it in UTF-8") from error
+    except OSError as error:
+        reason = f"it cannot be read: {error.strerror or error}"
+        raise _unreadable(path, reason, "check the name of the file") from error
+    except (csv.Error, EOFError, zlib.error) as error:
+        raise _unreadable(path, f"it is damaged ({error})", "check that it is whole") from error
+
+
+def _numbered(rows: Any) -> Iterator[tuple[int, list[str]]]:
+    line = 1
+    for cells in rows:
+        yield line, cells
+        line = rows.line_num + 1
+
+
+def _plain(path: Path, file: IO[bytes]) -> TextIO:
+    unzipped = cast(IO[bytes], gzip.GzipFile(fileobj=file)) if is_zipped(path) else file
+    return io.TextIOWrapper(unzipped, "utf-8-sig", newline="")
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _unreadable(path: Path, why: str, remedy: str) -> StackedError:
+    return StackedError(f"{path}: expected a table of separated values, but {why}; {remedy}")

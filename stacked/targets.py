@@ -1,0 +1,168 @@
+"""Targets: from the raw values of a column to what a model is trained on, classes by name or numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stacked.columns import listed
+from stacked.columns_in_files import as_values
+from stacked.errors import check_choice, mismatch
+from stacked.rows import Array, to_array
+
+MOST_NUMBERED = 20
+"""Different whole numbers that are taken for classes; more of them are quantities."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the rows of a table are to be told by.
+
+    Parameters
+    ----------
+    values : array
+        Shape `(n,)`. Classes: int64, their places among the names, -1 where there is no label. Numbers: float64, NaN
+        where there is none.
+    classes : tuple of str
+        The names of the classes in order; empty for numbers.
+    """
+
+    values: Array
+    classes: tuple[str, ...]
+
+    @property
+    def is_classes(self) -> bool:
+        """Whether the values are classes, not numbers."""
+        return bool(self.classes)
+
+    @property
+    def labelled(self) -> NDArray[np.bool_]:
+        """Which rows have a value, shape `(n,)`."""
+        found: NDArray[np.bool_] = self.values >= 0 if self.is_classes else ~np.isnan(self.values)
+        return found
+
+    @property
+    def n_labelled(self) -> int:
+        """How many rows have a value."""
+        return int(self.labelled.sum())
+
+
+def as_target(raw: Any, task: str = "auto", classes: Sequence[str] = (), name: str = "labels") -> Target:
+    """What a model is trained on, out of raw values.
+
+    Parameters
+    ----------
+    raw : array
+        Shape `(n,)`. Text, None or empty where there is no label; True and False, which are text here; or numbers, NaN
+        where there is none. Of whole numbers -1 says that there is none, unless other negative numbers occur, or 1
+        is the only other value, or -1 is one of `classes`.
+    task : {"auto", "classification", "regression"}
+        "auto" takes text for classes, and numbers for classes where all are whole and at most 20 differ.
+    classes : sequence of str
+        Those of a trained model, in its order, one for each class; by default those that occur: numbers and text that
+        reads as numbers in ascending order, other text in alphabetical order.
+    name : str
+        What errors call the values.
+
+    Returns
+    -------
+    Target
+        Classes or numbers.
+
+    Raises
+    ------
+    StackedError
+        When no row has a label, fewer than two classes occur and none are given, one is not among those given,
+        numbers are wanted of text, or one is infinite.
+    """
+    check_choice("task", task, ("auto", "classification", "regression"))
+    values = as_values(to_array(raw, name, "one value a row"), name)
+    if values.dtype == np.bool_:
+        values = np.where(values, "True", "False").astype(object)
+    there = _there(values, name, classes)
+    if not there.any():
+        remedy = "label some rows, or name another target"
+        raise mismatch(name, expected="at least one label", received="none", remedy=remedy)
+    if task == "regression" or (task == "auto" and not classes and _are_quantities(values[there])):
+        return _numbers(values, there, name)
+    return _classes(values, there, tuple(classes), name)
+
+
+def described(target: Target) -> str:
+    """A target in words, such as "2 classes: B (357), M (212); 12 rows without label"."""
+    missing = len(target.values) - target.n_labelled
+    without = f"{missing} row{'s' * (missing != 1)} without"
+    present = target.values[target.labelled]
+    if not target.is_classes:
+        return f"numbers from {present.min():g} to {present.max():g}" + (f", {without}" if missing else "")
+    counts = np.bincount(present, minlength=len(target.classes))
+    shown = [f"{each} ({count})" for each, count in zip(target.classes[:MOST_NUMBERED], counts, strict=False)]
+    names = ", ".join(shown + ["..."] * (len(target.classes) > MOST_NUMBERED))
+    return f"{len(target.classes)} classes: {names}" + (f"; {without} label" if missing else "")
+
+
+def _there(values: Array, name: str, classes: Sequence[str]) -> NDArray[np.bool_]:
+    """Which values are no gaps, shape `(n,)`."""
+    if values.dtype == object:
+        return np.array([text is not None for text in values])
+    if values.dtype.kind == "f":
+        if np.isinf(values).any():
+            row, remedy = int(np.isinf(values).argmax()), "remove such values, or fill them in"
+            raise mismatch(name, expected="finite numbers", received=f"{values[row]} in row {row}", remedy=remedy)
+        return ~np.isnan(values)
+    others = np.unique(values[values != -1])
+    says_none = (others >= 0).all() and others.tolist() != [1] and "-1" not in classes
+    return (values != -1) | (not says_none)
+
+
+def _are_quantities(values: Array) -> bool:
+    """Whether numbers are more than the names of classes."""
+    return values.dtype != object and (bool((values != np.floor(values)).any()) or len(np.unique(values)) > MOST_NUMBERED)
+
+
+def _numbers(values: Array, there: NDArray[np.bool_], name: str) -> Target:
+    if values.dtype == object:
+        text = next((text for text in values[there] if not _reads_as_number(text)), values[there][0])
+        remedy = "name a column of numbers, or tell classes apart instead"
+        raise mismatch(name, expected="numbers for regression", received=f"text such as {text!r}", remedy=remedy)
+    return Target(np.where(there, values, np.nan).astype(np.float64), ())
+
+
+def _classes(values: Array, there: NDArray[np.bool_], given: tuple[str, ...], name: str) -> Target:
+    found, codes = _distinct(values[there])
+    known = given or tuple(sorted(found, key=_in_order(found)))
+    places = {each: place for place, each in enumerate(known)}
+    unknown = [each for each in found if each not in places]
+    if unknown:
+        expected, remedy = f"classes among {listed(known)}", "leave rows of other classes out, or train on them too"
+        raise mismatch(name, expected=expected, received=listed(unknown), remedy=remedy)
+    if len(known) < 2:
+        received, remedy = f"class {known[0]!r} only", "add rows of another class"
+        raise mismatch(name, expected="at least two classes", received=received, remedy=remedy)
+    numbered = np.full(len(values), -1, np.int64)
+    numbered[there] = np.array([places[each] for each in found])[codes]
+    return Target(numbered, known)
+
+
+def _distinct(values: Array) -> tuple[list[str], NDArray[np.int64]]:
+    """The names of different values, and which of them each value is."""
+    if values.dtype == object:
+        places: dict[str, int] = {}
+        codes = np.array([places.setdefault(text, len(places)) for text in values])
+        return list(places), codes
+    distinct, codes = np.unique(values, return_inverse=True)
+    return [str(int(value)) if value == np.floor(value) else str(value) for value in distinct], codes
+
+
+def _in_order(names: list[str]) -> Any:
+    """The key that sorts names: as numbers, if all are."""
+    return (lambda name: (float(name), name)) if all(map(_reads_as_number, names)) else str
+
+
+def _reads_as_number(text: str) -> bool:
+    try:
+        return not np.isnan(float(text))
+    except ValueError:
+        return False

@@ -1,0 +1,370 @@
+"""Tables of named columns, in text and in Parquet: the numbers that other readers find, and mistakes by their place."""
+
+import csv
+import gzip
+import io
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stacked import StackedError, arrow_tables, orders
+from stacked.tables import Data, Wanted, read_data, read_table
+
+ROWS = np.random.default_rng(0).normal(0, 100, (130, 4)).astype(np.float32)
+NAMES = ("a", "b b", "c", "d")
+LABELS = [("M", "B")[number % 3 == 0] for number in range(130)]
+
+
+def written(path, lines, separator=",", end="\n"):
+    """Lines of cells, as Python's csv module writes them."""
+    text = io.StringIO()
+    csv.writer(text, delimiter=separator, lineterminator=end).writerows(lines)
+    content = text.getvalue().encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return str(path)
+
+
+def with_labels(rows=ROWS):
+    """A line of names and lines of numbers, the labels in the middle."""
+    return [
+        [*NAMES[:2], "label", *NAMES[2:]],
+        *([*row[:2], label, *row[2:]] for row, label in zip(rows.tolist(), LABELS, strict=True)),
+    ]
+
+
+def in_parquet(path, **columns):
+    """Columns by their names."""
+    pa.parquet.write_table(pa.table(columns), path, row_group_size=50)
+    return str(path)
+
+
+@pytest.fixture(params=["csv", "csv.gz", "semicolons.csv", "tabs.csv", "tsv", "tsv.gz", "parquet"])
+def table(request, tmp_path):
+    """The file of one table, in every form."""
+    path, separator = tmp_path / f"rows.{request.param}", ","
+    if request.param == "parquet":
+        columns = dict(zip(NAMES, ROWS.T, strict=True))
+        return in_parquet(path, **{"a": columns["a"], "b b": columns["b b"], "label": LABELS, **columns})
+    separator = {"semicolons": ";", "tabs": "\t", "tsv": "\t"}.get(request.param.split(".")[0], ",")
+    return written(path, with_labels(), separator)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_rows_and_target_are_read_by_their_names(table, dtype):
+    rows, columns, target = read_data(table, Wanted(target="label"), dtype)
+    assert (rows.dtype, columns, target.tolist()) == (dtype, NAMES, LABELS)
+    assert np.array_equal(rows, ROWS)
+
+
+def test_columns_are_chosen_and_dropped_by_their_names(table):
+    found = read_data(table, Wanted(columns=("d", "a")))
+    assert (found.columns, found.target) == (("d", "a"), None)
+    assert np.array_equal(found.rows, ROWS[:, [3, 0]])
+    found = read_data(table, Wanted(drop=("label", "c")))
+    assert (found.columns, found.target) == (("a", "b b", "d"), None)
+    assert np.array_equal(found.rows, ROWS[:, [0, 1, 3]])
+    found = read_data(table, Wanted(target="c", columns=("b b",), drop=("gone",)))
+    assert (found.columns, found.target.dtype) == (("b b",), np.float64)
+    assert np.array_equal(found.target.astype(np.float32), ROWS[:, 2])
+
+
+def test_a_table_larger_than_memory_is_a_map_of_a_temporary_file(table, tmp_path, monkeypatch):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setattr(orders, "MIXING_BYTES", 500)
+    monkeypatch.setattr(arrow_tables, "_BLOCK_BYTES", 700)
+    monkeypatch.setattr(arrow_tables, "_BLOCK_ROWS", 17)
+    rows, columns, target = read_data(table, Wanted(target="label"))
+    assert isinstance(rows, np.memmap)
+    assert (np.array_equal(rows, ROWS), columns, target.tolist()) == (True, NAMES, LABELS)
+    del rows
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_the_numbers_are_those_of_genfromtxt(tmp_path):
+    path = written(tmp_path / "rows.csv", [NAMES, *ROWS.tolist()])
+    expected = np.genfromtxt(path, delimiter=",", skip_header=1)
+    assert np.array_equal(read_table(path, "float64"), expected)
+    assert np.array_equal(read_table(path), expected.astype(np.float32))
+
+
+def test_without_names_columns_are_numbered(tmp_path):
+    np.savetxt(tmp_path / "rows.csv", ROWS, delimiter=",")
+    found = read_data(str(tmp_path / "rows.csv"), Wanted(target="2"))
+    assert found.columns == ("1", "3", "4")
+    assert np.array_equal(found.rows, ROWS[:, [0, 2, 3]])
+    assert np.array_equal(found.target.astype(np.float32), ROWS[:, 1])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfa,b\n1,2\n3,4\n",
+        b"a,b\r\n1,2\r\n3,4\r\n",
+        b"a,b\n1,2\n3,4",
+        b"\n\na,b\n\n1,2\n\n3,4\n\n",
+        b'"a","b"\n"1","2"\n"3","4"\n',
+        b" a , b\n 1,2 \n 3 , 4\n",
+        b"a,b\n+1,2.\n3e0,.4E+1\n",
+        b"a,b\nTrue,2\n3,4\n",
+        b"\xef\xbb\xbfa;b\r\n1;2\r\n3;4\r\n",
+    ],
+)
+def test_every_way_of_writing_numbers_is_read(tmp_path, content):
+    (tmp_path / "rows.csv").write_bytes(content)
+    found = read_data(str(tmp_path / "rows.csv"))
+    assert (found.columns, found.rows.tolist()) == (("a", "b"), [[1, 2], [3, 4]])
+
+
+def test_true_and_false_are_1_and_0(tmp_path):
+    path = written(tmp_path / "rows.csv", [["x", "y"], ["True", "TRUE"], ["false", "False"]])
+    assert read_table(path).tolist() == [[1, 1], [0, 0]]
+    path = in_parquet(tmp_path / "rows.parquet", x=[True, False])
+    assert read_table(path).tolist() == [[1], [0]]
+    assert read_data(in_parquet(tmp_path / "y.parquet", x=[1, 2], y=[True, None]), Wanted("y")).target.tolist() == [
+        "True",
+        None,
+    ]
+
+
+def test_quoted_cells_may_hold_separators_lines_and_quotes(tmp_path):
+    labels = ["a,b", 'say "x"', "two\nlines", "plain ", "ü"]
+    path = written(tmp_path / "rows.csv", [["x", "the, label"], *enumerate(labels)])
+    found = read_data(path, Wanted(target="the, label"))
+    assert found.target.tolist() == [label.strip() for label in labels]
+    assert found.rows[:, 0].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_column_without_a_name_is_named_by_its_place(tmp_path):
+    path = written(tmp_path / "rows.csv", [["", "x"], [0, 5], [1, 6]])
+    assert read_data(path).columns == ("1", "x")
+    assert read_table(path).tolist() == [[0, 5], [1, 6]]
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["1", "", "NA", "2.5", "nan", "?"], [1, None, None, 2.5, None, None]),
+        (["x", "", "NA", "2.5", " null", "Na"], ["x", None, None, "2.5", None, "Na"]),
+        (["", "", "NA", "", "", ""], [None] * 6),
+        (["007", "+1", " 2", "-3", "1e2", ".5"], [7, 1, 2, -3, 100, 0.5]),
+        (["True", "False", "True", "", "True", "False"], ["True", "False", "True", None, "True", "False"]),
+    ],
+)
+def test_what_a_target_lacks_is_told_from_what_it_says(tmp_path, cells, values):
+    path = written(tmp_path / "rows.csv", [["x", "y"], *((1, cell) for cell in cells)])
+    target = read_data(path, Wanted(target="y")).target
+    if target.dtype == object:
+        assert target.tolist() == values
+    else:
+        assert np.array_equal(target, np.array(values, float), equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        (pa.array([1, None, 3]), [1, None, 3]),
+        (pa.array([2**60, 1, 2]), [2**60, 1, 2]),
+        (pa.array([1.5, None, float("nan")]), [1.5, None, None]),
+        (pa.array(["a", None, "a"]), ["a", None, "a"]),
+        (pa.array(["a", None, "a"]).dictionary_encode(), ["a", None, "a"]),
+        (pa.array(["1", None, "2"], pa.large_string()), [1, None, 2]),
+        (pa.array([1, 2, 3], pa.decimal128(5, 2)), [1, 2, 3]),
+    ],
+    ids=str,
+)
+def test_targets_of_every_type_of_parquet_are_read(tmp_path, column, values):
+    target = read_data(in_parquet(tmp_path / "rows.parquet", x=[1, 2, 3], y=column), Wanted(target="y")).target
+    if target.dtype == object:
+        assert target.tolist() == values
+    else:
+        assert np.array_equal(target, np.array(values, float), equal_nan=True)
+
+
+@pytest.mark.parametrize("kind", ["u1", "i8", "f2", "f4", "f8"])
+def test_inputs_of_every_number_of_parquet_are_read(tmp_path, kind):
+    values = np.array([0, 1, 100], kind)
+    path = in_parquet(tmp_path / "rows.parquet", x=values, y=pa.array(["1", "2.5", "+3"]))
+    assert read_table(path).tolist() == [[0, 1], [1, 2.5], [100, 3]]
+
+
+@pytest.mark.parametrize("name", ["y.npy", "y.csv", "ys.csv:kind", "y.parquet", "y.tsv.gz"])
+def test_the_target_may_lie_in_another_file(table, tmp_path, name):
+    np.save(tmp_path / "y.npy", LABELS)
+    written(tmp_path / "y.csv", [["kind"], *zip(LABELS, strict=True)])
+    written(tmp_path / "y.tsv.gz", [["kind"], *zip(LABELS, strict=True)])
+    written(tmp_path / "ys.csv", [["number", "kind"], *enumerate(LABELS)])
+    in_parquet(tmp_path / "y.parquet", kind=LABELS)
+    found = read_data(table, Wanted(target=str(tmp_path / name), drop=("label",)))
+    assert (found.columns, found.target.tolist()) == (NAMES, LABELS)
+    assert np.array_equal(found.rows, ROWS)
+
+
+CELLS = st.one_of(st.floats(width=32, allow_nan=False, allow_infinity=False), st.integers(-(10**9), 10**9))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.integers(1, 4).flatmap(lambda n: st.lists(st.lists(CELLS, min_size=n, max_size=n), min_size=1)),
+    separator=st.sampled_from(",;\t"),
+    end=st.sampled_from(["\n", "\r\n"]),
+    quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+)
+def test_any_numbers_come_back_as_python_reads_them(tmp_path, rows, separator, end, quoting):
+    with (tmp_path / "rows.csv").open("w", newline="") as file:
+        writer = csv.writer(file, delimiter=separator, lineterminator=end, quoting=quoting)
+        writer.writerows([[f"x{place}" for place in range(len(rows[0]))], *rows])
+    with (tmp_path / "rows.csv").open(newline="") as file:
+        expected = [[float(cell) for cell in row] for row in list(csv.reader(file, delimiter=separator))[1:]]
+    assert read_table(str(tmp_path / "rows.csv"), "float64").tolist() == expected
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.text('ab,;\t"\n\r1 2.-\0é', max_size=40))
+def test_any_text_is_read_or_refused_in_one_sentence(tmp_path, content):
+    (tmp_path / "rows.csv").write_text(content, newline="")
+    try:
+        found = read_data(str(tmp_path / "rows.csv"))
+        assert isinstance(found, Data)
+        assert found.rows.shape[1] == len(found.columns)
+    except StackedError as error:
+        told = str(error)
+        assert told.startswith(f"{tmp_path}/rows.csv") and "; " in told and "\n" not in told
+
+
+def refusal(path, **wanted):
+    with pytest.raises(StackedError) as caught:
+        read_data(path, Wanted(**wanted))
+    return str(caught.value).replace(path, "FILE")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("a,b\n1,2\n\n3,x\n", "FILE, line 4, column 'b': expected a number, received 'x'; drop the column with --drop b, or fix it"),
+        ("a,b\n1,2\n,4\n", "FILE, line 3, column 'a': expected a number, received an empty cell; fill it in, or leave the column out with --drop a"),
+        ("a,b\n1,NA\n", "FILE, line 2, column 'b': expected a number, received an empty cell (NA); fill it in, or leave the column out with --drop b"),
+        ("a,b\n1,nan\n", "FILE, line 2, column 'b': expected a number, received an empty cell (nan); fill it in, or leave the column out with --drop b"),
+        ("a,b\n1,inf\n", "FILE, line 2, column 'b': expected a number, received 'inf'; drop the column with --drop b, or fix it"),
+        ("a,b\n1,1e300\n", "FILE, line 2, column 'b': expected a number that float32 holds, received '1e300'; drop the column with --drop b, or fix it"),
+        ('a,b\n1,"2\n\n"\n3,"4,5"\n', "FILE, line 5, column 'b': expected a number, received '4,5'; drop the column with --drop b, or fix it"),
+        ("1,2\n3,x\n", "FILE, line 2, column '2': expected a number, received 'x'; drop the column with --drop 2, or fix it"),
+        ("a,b\n1,2\n3\n", "FILE, line 3: expected 2 cells, as in the first line, received 1; write as many in every line"),
+        ("a,b\n\n1,2,3\n", "FILE, line 3: expected 2 cells, as in the first line, received 3; write as many in every line"),
+        ("a,b, a\n1,2,3\n", "FILE: expected each column once, received several named 'a'; give each column a name of its own"),
+        ("", "FILE: expected lines of numbers, received an empty file; check the source"),
+        ("\n\n", "FILE: expected lines of numbers, received an empty file; check the source"),
+        ("a,b\n", "FILE: expected lines of numbers, received a line of names only; check the source"),
+        ("a,b\n\n", "FILE: expected lines of numbers, received a line of names only; check the source"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_its_place(tmp_path, content, told):
+    (tmp_path / "rows.csv").write_text(content)
+    assert refusal(str(tmp_path / "rows.csv")) == told
+
+
+def test_a_mistake_far_down_is_named_with_its_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(arrow_tables, "_BLOCK_BYTES", 1000)
+    lines = [["x", "name"], *([number, "two\nlines"] for number in range(500))]
+    lines[400][0] = "oops"
+    told = "FILE, line 800, column 'x': expected a number, received 'oops'; drop the column with --drop x, or fix it"
+    assert refusal(written(tmp_path / "rows.csv", lines), target="name") == told
+    lines[400] = [1]
+    told = "FILE, line 800: expected 2 cells, as in the first line, received 1; write as many in every line"
+    assert refusal(written(tmp_path / "rows.csv", lines), target="name") == told
+
+
+def test_text_that_is_not_utf_8_is_refused(tmp_path):
+    for content in (b"a,b\n1,\xfc\n", b"\xfc,b\n1,2\n", "a,b\n1,2\n".encode("utf-16")):
+        (tmp_path / "rows.csv").write_bytes(content)
+        told = refusal(str(tmp_path / "rows.csv"))
+        assert told.startswith("FILE: expected a table of separated values, but its text is not UTF-8 (")
+        assert told.endswith("); save it in UTF-8")
+
+
+@pytest.mark.parametrize("length", [0, 5, 30, -9, -1])
+def test_a_truncated_gzip_file_is_refused(tmp_path, length):
+    path = written(tmp_path / "rows.csv.gz", with_labels())
+    (tmp_path / "rows.csv.gz").write_bytes((tmp_path / "rows.csv.gz").read_bytes()[:length])
+    assert refusal(path, target="label").startswith("FILE: expected ")
+
+
+def test_a_damaged_parquet_file_gives_rows_or_one_sentence(tmp_path):
+    path = in_parquet(tmp_path / "rows.parquet", **dict(zip(NAMES, ROWS.T, strict=True)))
+    whole, chance = (tmp_path / "rows.parquet").read_bytes(), np.random.default_rng(0)
+    for length in chance.integers(0, len(whole), 30):
+        (tmp_path / "rows.parquet").write_bytes(whole[:length])
+        assert refusal(path).startswith("FILE: expected a Parquet file, received what does not read as one (")
+
+
+def test_mistakes_in_parquet_are_named_with_their_row(tmp_path):
+    column = pa.chunked_array([pa.array(range(120)), pa.array([120, None])])
+    told = "FILE, row 121, column 'x': expected a number, received an empty cell; fill it in, or leave the column out with --drop x"
+    assert refusal(in_parquet(tmp_path / "rows.parquet", y=range(122), x=column)) == told
+    told = "FILE, row 1, column 'x': expected a number, received 'b'; drop the column with --drop x, or fix it"
+    assert refusal(in_parquet(tmp_path / "rows.parquet", x=["1", "b"])) == told
+    told = "FILE, column 'x': expected one number a row, received list<element: int64>; leave it out with --drop x, or convert it"
+    assert refusal(in_parquet(tmp_path / "rows.parquet", x=[[1], [2, 3]])) == told
+    told = "FILE: expected at least one row, received none; check the source"
+    assert refusal(in_parquet(tmp_path / "rows.parquet", x=pa.array([], pa.int64()))) == told
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        ({"target": "lable"}, "target of FILE: expected a column named 'lable', received a table of 'label', 'a', 'b b', 'c', 'd'; name columns of the table as it spells them"),
+        ({"columns": ("a", "B b", "e")}, "FILE: expected columns named 'B b', 'e', received a table of 'b b', 'label', 'a', 'c', 'd'; name columns of the table as it spells them"),
+        ({"drop": ("dd",)}, "FILE: expected a column named 'dd', received a table of 'd', 'a', 'b b', 'label', 'c'; name columns of the table as it spells them"),
+        ({"target": "label", "columns": ("a", "label")}, "FILE: expected inputs, received the target 'label' among them; leave it out of the columns that are the rows"),
+        ({"columns": ("a", "a")}, "columns: expected each column once, received several named 'a'; give each column a name of its own"),
+        ({"target": "label", "drop": NAMES}, "FILE: expected columns that are inputs, received no other than 'a', 'b b', 'label', 'c', 'd'; drop fewer columns"),
+        ({"target": "gone.csv"}, "gone.csv: expected a table of separated values, but it cannot be read: No such file or directory; check the name of the file"),
+        ({"target": ""}, "target: expected a path, received ''; pass the name of a file or folder"),
+    ],
+)  # fmt: skip
+def test_columns_that_are_not_there_are_named(table, wanted, told):
+    assert refusal(table, **{"drop": ("label",), **wanted}) == told
+
+
+def test_a_file_of_labels_must_have_one_column_and_as_many_values(tmp_path):
+    rows = written(tmp_path / "rows.csv", [["x"], [1], [2], [3]])
+    labels = written(tmp_path / "y.csv", [["a"], ["b"], ["a"]])
+    told = f"target {labels!r} of FILE: expected a target for each of 3 rows, received 2 values; pass the labels of "
+    assert refusal(rows, target=labels).startswith(told)
+    labels = written(tmp_path / "ys.csv", [["m", "n"], [1, 2]])
+    told = f"{labels}: expected one column, received a table of 'm', 'n'; name one, as in ys.csv:m"
+    assert refusal(rows, target=labels) == told
+    told = f"{labels}: expected a column named 'o', received a table of 'm', 'n'; name columns of the table as it spells them"
+    assert refusal(rows, target=f"{labels}:o") == told
+    assert refusal(f"{rows}:x") == f"{rows}: expected the name of a file, received :x after it; choose columns by their names: columns, drop and target"
+
+
+WITHOUT = """
+import sys
+sys.modules[sys.argv[1]] = None
+from stacked import StackedError
+from stacked.tables import read_table
+try:
+    read_table(sys.argv[2])
+except StackedError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("library", "name", "told"),
+    [
+        ("pyarrow", "rows.csv", "tables of text and Parquet: expected the package pyarrow, received an installation without it; run pip install \"stacked[tables]\""),
+        ("PIL", ".", "images: expected the package PIL, received an installation without it; run pip install \"stacked[images]\""),
+    ],
+)  # fmt: skip
+def test_a_library_that_is_missing_is_named(library, name, told):
+    command = [sys.executable, "-c", WITHOUT, library, name]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == told

@@ -1,0 +1,129 @@
+"""Targets: classes by their names, numbers as they are, and what is no label."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.preprocessing import LabelEncoder
+
+from stacked import StackedError
+from stacked.targets import as_target, described
+
+NAN = float("nan")
+
+
+def text(*values):
+    return np.array(values, object)
+
+
+@pytest.mark.parametrize(
+    ("raw", "values", "classes"),
+    [
+        (text("M", "B", None, "M"), [1, 0, -1, 1], ("B", "M")),
+        (text("10", "9", "", "10"), [1, 0, -1, 1], ("9", "10")),
+        (text("10", "9", "x"), [0, 1, 2], ("10", "9", "x")),
+        (text("1.5", "-2", "NA"), [1, 0, -1], ("-2", "1.5")),
+        (text("yes", NAN, "no"), [1, -1, 0], ("no", "yes")),
+        (np.array(["b", "a"]), [1, 0], ("a", "b")),
+        (np.array([b"b", b"a"]), [1, 0], ("a", "b")),
+        (["b", "a"], [1, 0], ("a", "b")),
+        (np.array([3.0, NAN, 1.0]), [1, -1, 0], ("1", "3")),
+        (np.array([-1.0, 1.0, 2.0]), [0, 1, 2], ("-1", "1", "2")),
+        (np.array([-1, 0, 7]), [-1, 0, 1], ("0", "7")),
+        (np.array([-1, 1, -1]), [0, 1, 0], ("-1", "1")),
+        (np.array([-1, 1, 0]), [-1, 1, 0], ("0", "1")),
+        (np.array([-1, 1, -2]), [1, 2, 0], ("-2", "-1", "1")),
+        (np.array([255, 0], np.uint8), [1, 0], ("0", "255")),
+        (np.array([[2], [1]], ">i4"), [1, 0], ("1", "2")),
+        (np.array([True, False]), [1, 0], ("False", "True")),
+        (np.arange(20), list(range(20)), tuple(map(str, range(20)))),
+    ],
+)
+def test_classes_have_names_in_order(raw, values, classes):
+    target = as_target(raw)
+    assert (target.values.tolist(), target.classes) == (values, classes)
+    assert (target.values.dtype, target.is_classes) == (np.int64, True)
+    assert target.labelled.tolist() == [value >= 0 for value in values]
+    assert target.n_labelled == sum(value >= 0 for value in values)
+
+
+@pytest.mark.parametrize(
+    ("raw", "task", "values"),
+    [
+        (np.array([1.5, 2.0, NAN]), "auto", [1.5, 2.0, NAN]),
+        (np.arange(21), "auto", list(range(21))),
+        (np.arange(22) - 1, "auto", [NAN, *range(21)]),
+        (np.arange(22) - 2, "auto", list(range(-2, 20))),
+        (np.array([0, 1], np.uint8), "regression", [0, 1]),
+        (np.array([0.25], np.float16), "regression", [0.25]),
+    ],
+)
+def test_numbers_stay_numbers(raw, task, values):
+    target = as_target(raw, task)
+    assert np.array_equal(target.values, values, equal_nan=True)
+    assert (target.values.dtype, target.classes, target.is_classes) == (np.float64, (), False)
+    assert target.labelled.tolist() == (~np.isnan(np.array(values, float))).tolist()
+
+
+def test_numbers_that_are_not_whole_may_be_classes():
+    target = as_target(np.array([0.1, 2.5, 0.1], np.float32), "classification")
+    assert (target.values.tolist(), target.classes) == ([0, 1, 0], ("0.1", "2.5"))
+
+
+@pytest.mark.parametrize("raw", [text("M", None, "M"), np.array(["M", "", "M"])])
+def test_the_classes_of_a_model_number_the_values(raw):
+    target = as_target(raw, classes=("B", "M", "X"))
+    assert (target.values.tolist(), target.classes) == ([1, -1, 1], ("B", "M", "X"))
+
+
+def test_the_classes_of_a_model_are_found_in_numbers():
+    assert as_target(np.array([9.0, 10.0, NAN]), classes=("9", "10")).values.tolist() == [0, 1, -1]
+    assert as_target(np.array([-1, -1]), classes=("-1", "1")).values.tolist() == [0, 0]
+    assert as_target(np.array([-1, 0]), classes=("0", "1")).values.tolist() == [-1, 0]
+    assert as_target(np.arange(30) * 2, classes=[str(n) for n in range(60)]).values.tolist() == list(range(0, 60, 2))
+
+
+@given(st.lists(st.text(st.characters(min_codepoint=97, max_codepoint=122), min_size=4), min_size=2))
+def test_classes_are_numbered_as_sklearn_does(words):
+    words = [*words, "aaaa", "zzzz"]
+    encoder = LabelEncoder().fit(words)
+    if all(word not in ("null", "infinity") for word in words):
+        target = as_target(np.array(words, object))
+        assert target.values.tolist() == encoder.transform(words).tolist()
+        assert list(target.classes) == encoder.classes_.tolist()
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (text(*"MBBMM", None), "2 classes: B (2), M (3); 1 row without label"),
+        (text(*"MBBMM"), "2 classes: B (2), M (3)"),
+        (np.array([346.0, 25, 25.5, NAN, NAN]), "numbers from 25 to 346, 2 rows without"),
+        (np.array([0.5, 1]), "numbers from 0.5 to 1"),
+        (text(*"abcdefghijklmnopqrstuvwxyz"), "26 classes: " + "".join(f"{c} (1), " for c in "abcdefghijklmnopqrst") + "..."),
+    ],
+)
+def test_a_target_in_words(raw, words):
+    assert described(as_target(raw)) == words
+
+
+@pytest.mark.parametrize(
+    ("raw", "options", "told"),
+    [
+        (text("a", "b"), {"task": "both"}, "task: expected one of 'auto', .*; choose one"),
+        (text("1", "b"), {"task": "regression"}, "labels: expected numbers for regression, received text such as 'b'; "),
+        (np.array([True]), {"task": "regression"}, "received text such as 'True'; "),
+        (text("a", "a", None), {}, "labels: expected at least two classes, received class 'a' only; add rows"),
+        (text(None, ""), {}, "labels: expected at least one label, received none; label some rows"),
+        (np.array([-1, -1]), {}, "at least one label, received none"),
+        (np.array([NAN]), {"task": "regression"}, "at least one label, received none"),
+        (np.array([1, np.inf]), {}, "labels: expected finite numbers, received inf in row 1; "),
+        (text("c", "a"), {"classes": ("a", "b"), "name": "y"}, "y: expected classes among 'a', 'b', received 'c'; "),
+        (np.zeros((3, 2)), {}, r"labels: expected one value a row, received shape \(3, 2\); "),
+        (np.zeros(0), {}, r"labels: expected one value a row, received shape \(0,\); "),
+        (np.array(["2020-01-01"], "M8[D]"), {}, r"labels: expected numbers or text, received dtype datetime64\[D\]; "),
+    ],
+)
+def test_other_values_are_refused_in_one_sentence(raw, options, told):
+    with pytest.raises(StackedError, match=told):
+        as_target(raw, **options)
