@@ -15,14 +15,24 @@ import stacked
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "stacked"
 ORDER = [
-    *("errors", "extras", "files", "temporary_folder", "paths", "state_files", "strict_json", "differences", "settings"),
+    *(
+        "errors",
+        "extras",
+        "files",
+        "temporary_folder",
+        "paths",
+        "state_files",
+        "strict_json",
+        "differences",
+        "settings",
+    ),
     *("activations", "losses", "outputs", "devices", "randomness", "corruption"),
     *("dense", "abreast", "products", "gradients", "precision", "symptoms", "model"),
     *("lazy_rows", "hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "rows"),
     *("hdf5_tables", "destinations", "scaled_rows", "scaling", "provenance"),
-    *("idx", "datasets", "npy", "examples", "labelled_rows", "ranks"),
+    *("splits", "idx", "datasets", "npy", "examples", "labelled_rows", "ranks"),
     *("orders", "collected", "npz", "image_folders", "table_names", "cells", "columns", "csv_layout", "arrow_tables"),
-    *("columns_in_files", "tables", "targets", "ahead", "readers", "batches"),
+    *("columns_in_files", "tables", "targets", "ahead", "readers", "picked_rows", "labelled_table", "batches"),
     *("schedules", "optimizers", "training_config", "books", "checkpoints", "callbacks", "progress"),
     *("streams", "sharing", "evaluation", "captured", "divergence", "training_state", "training"),
     *("joint_steps", "together", "trainings", "run_directory"),
@@ -44,19 +54,21 @@ ORDER = [
     ),
     *("descriptions", "model_files", "model_card", "checkpoint"),
     *("neighbours", "index_files", "retrieval"),
-    *("trial", "trial_folder", "campaign", "comparison", "statistics", "error_table", "measures"),
+    *("trial", "trial_folder", "campaign", "scoring", "comparison", "arms", "recipes"),
+    *("statistics", "error_table", "conclusion", "printed", "results", "measures"),
     *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter", "plots"),
-    *("cli.guard", "cli.one_voice", "cli.sizes", "cli.cache", "cli.pretrain", "cli", "__main__"),
+    "own_comparison",
+    *("cli.guard", "cli.one_voice", "cli.sizes", "cli.cache", "cli.pretrain", "cli.compare", "cli", "__main__"),
 ]
 ONLY_IN = {
     "h5py": {"hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "hdf5_tables"},
     "matplotlib": {"plots.page", "plots.distributions"},
-    "rich": {"progress"},
-    "joblib": {"campaign"},
+    "rich": {"progress", "printed", "cli.compare"},
+    "joblib": {"campaign", "cli.compare"},
     "torch.distributed": {"ranks"},
     "pyarrow": {"arrow_tables"},
     "PIL": {"image_folders"},
-    "typer": {"cli.guard", "cli.cache", "cli.pretrain", "cli"},
+    "typer": {"cli.guard", "cli.cache", "cli.pretrain", "cli.compare", "cli"},
     "lazy_loader": {""},
 }
 LIBRARIES = ["torch", "numpy", "h5py", "safetensors"]
@@ -150,7 +162,14 @@ def test_using_the_package_loads_nothing_heavy_besides_torch():
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["cache", "--help"], ["cache", "prune", "--help"], ["pretrain", "--help"]],
+    [
+        ["--help"],
+        ["--version"],
+        ["cache", "--help"],
+        ["cache", "prune", "--help"],
+        ["pretrain", "--help"],
+        ["compare", "--help"],
+    ],
 )
 def test_help_loads_no_library(arguments):
     command = f"""

@@ -9,11 +9,13 @@ from typing import Annotated
 import typer
 
 from stacked.cli.cache import app as cache_app
+from stacked.cli.compare import command as compare
 from stacked.cli.guard import new_app
 from stacked.cli.pretrain import command as pretrain
 
 app = new_app("Greedy layer-wise stacked pretraining.")
 app.command("pretrain")(pretrain)
+app.command("compare")(compare)
 app.add_typer(cache_app, name="cache")
 
 
