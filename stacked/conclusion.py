@@ -28,7 +28,7 @@ def conclusion(results: Mapping[str, Any], baseline: str, measure: Measure, test
         resolved = verdict(pair, len(pairs), test_to_train) == "yes"
         (told if resolved else open_questions).append(_effect(pair, baseline, measure, resolved=resolved))
     if open_questions:
-        told.append("no difference was resolved: " + ", ".join(open_questions))
+        told.append(f"no difference from {baseline} initialisation was resolved: " + ", ".join(open_questions))
     return "; ".join([*told, *_failures(results["summary"]["arms"])])
 
 
@@ -37,14 +37,14 @@ def _effect(pair: Mapping[str, Any], baseline: str, measure: Measure, *, resolve
     sign = 1 if pair["pair"][0] == arm else -1
     mean, bounds = pair["mean_difference"], pair["interval_95"]
     if mean is None:
-        return f"{arm} pretraining against {baseline} initialisation has no seeds to compare"
+        return f"{arm} pretraining has no seeds in common with it"
     mean, bounds = sign * mean, None if bounds is None else sorted(sign * bound for bound in bounds)
     if resolved:
         verb = "lowers" if mean < 0 else "raises"
         amount = _amount(abs(mean), bounds if mean > 0 else _negated(bounds), measure)
         return f"{arm} pretraining {verb} the error by {amount}, p = {pair['p_holm']:.2g}"
-    p = "" if pair["p_holm"] is None else f", p = {pair['p_holm']:.2g}"
-    return f"{arm} pretraining minus {baseline} initialisation is {_amount(mean, bounds, measure)}{p}"
+    p = "" if pair["p_holm"] is None else f" (p = {pair['p_holm']:.2g})"
+    return f"{arm} pretraining {_amount(mean, bounds, measure)}{p}"
 
 
 def _amount(mean: float, bounds: Sequence[float] | None, measure: Measure) -> str:

@@ -1,17 +1,23 @@
 """Does pretraining pay on one's own data: a comparison on a labelled table, kept in a folder."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from stacked.arms import RANDOM
+from stacked.collected import collected
 from stacked.comparison import Arm, Recipe, Run, finished_runs
 from stacked.conclusion import conclusion
 from stacked.error_table import ERROR_RATE, RMSE, Measure, tabulate
 from stacked.labelled_table import LabelledTable
+from stacked.lazy_rows import LazyRows
 from stacked.plots import error_distributions
 from stacked.progress import counted
 from stacked.results import versions, versions_that_matter, write_results
+from stacked.rows import Rows, blocks, stored_of
 from stacked.settings import to_json
 from stacked.trial_folder import TrialFolder
 
@@ -56,6 +62,7 @@ def compare_on(  # noqa: PLR0913 - what is compared, then how it is spread and t
     StackedError
         When the folder holds a comparison of other settings or cannot be written.
     """
+    table = replace(table, rows=in_arrays(table.rows), test=table.test and (in_arrays(table.test[0]), table.test[1]))
     settings = {
         "versions": versions_that_matter(),
         "arms": to_json(list(arms)),
@@ -83,6 +90,18 @@ def compare_on(  # noqa: PLR0913 - what is compared, then how it is spread and t
     _draw(out, results, measure)
     write_results(out, results)
     return results
+
+
+def in_arrays(rows: Rows) -> Rows:
+    """The rows, copied out of their file where they are read slice by slice: other processes can then be sent them."""
+    stored = stored_of(rows)
+    if isinstance(stored, np.ndarray):
+        return rows
+    kept = collected(block for _, block in blocks(stored))
+    if isinstance(rows, LazyRows) and rows is not stored:
+        scaled: Rows = rows.over(kept)
+        return scaled
+    return kept
 
 
 def measure_of(table: LabelledTable) -> Measure:

@@ -33,7 +33,7 @@ class PickedRows(LazyRows):
         return len(self._numbers), self._source.shape[1]
 
     def __getitem__(self, index: slice) -> Array:
-        numbers = self._numbers[index]
+        numbers = np.ascontiguousarray(self._numbers[index])
         out = np.empty((len(numbers), self._source.shape[1]), self.dtype)
         if len(numbers) > 0:
             read_into(out, self._source, numbers, self._piece, Event())

@@ -11,8 +11,8 @@ from stacked.labelled_table import LabelledTable
 from stacked.optimizers import Adam
 from stacked.training_config import TrainingConfig
 
-LAYERS = "denoising:100:mask=0.3, denoising:50:mask=0.3"
-"""The layers of a comparison, unless it is said."""
+LAYERS = "denoising:100:mask=0.3:output=linear, denoising:50:mask=0.3"
+"""The layers of a comparison, unless it is said; the linear output suits rows of any scaling."""
 
 STEPS = 1000
 """Steps that a training takes, if its epochs are within `EPOCHS`."""

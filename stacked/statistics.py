@@ -44,7 +44,8 @@ def mean_interval(values: Any, confidence: float = 0.95, *, test_to_train: float
     n = len(values)
     if n < 2:
         return None
-    half = stats.t.ppf((1 + confidence) / 2, n - 1) * _deviation_of_mean(values, test_to_train)
+    width = stats.t.ppf((1 + confidence) / 2, n - 1) * np.std(values, ddof=1)
+    half = width / np.sqrt(_effective(n, test_to_train))
     return float(np.mean(values) - half), float(np.mean(values) + half)
 
 
@@ -52,10 +53,11 @@ def corrected_t_test(differences: Any, test_to_train: float) -> float | None:
     """P-value, two-sided, that the mean of differences over resampled splits is 0; None where they do not vary."""
     from scipy import stats  # noqa: PLC0415 - slow to import
 
-    deviation = _deviation_of_mean(differences, test_to_train)
+    n, deviation = len(differences), np.std(differences, ddof=1)
     if deviation == 0:
         return None
-    return float(2 * stats.t.sf(abs(np.mean(differences)) / deviation, len(differences) - 1))
+    t = np.mean(differences) / deviation * np.sqrt(_effective(n, test_to_train))
+    return float(2 * stats.t.sf(abs(t), n - 1))
 
 
 def compare_pairs(arms: Mapping[str, Mapping[int, float]], test_to_train: float = 0.0) -> list[dict[str, Any]]:
@@ -105,11 +107,9 @@ def same_distribution(ours: Sequence[float], theirs: Sequence[float]) -> float:
     return float(stats.ks_2samp(ours, theirs).pvalue)
 
 
-def _deviation_of_mean(values: Any, test_to_train: float) -> float:
-    """The standard deviation of the mean of such values."""
-    if test_to_train == 0:
-        return float(np.std(values, ddof=1) / np.sqrt(len(values)))
-    return float(np.std(values, ddof=1) * np.sqrt(1 / len(values) + test_to_train))
+def _effective(n: int, test_to_train: float) -> float:
+    """How many independent values tell as much: 1 / (1 / n + test_to_train)."""
+    return n / (1 + n * test_to_train)
 
 
 def _compare(

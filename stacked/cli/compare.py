@@ -117,7 +117,7 @@ def compare(
     from stacked.recipes import Given, recipe_for  # noqa: PLC0415
 
     check_count("--seeds", seeds)
-    folder = _folder(out, rows)
+    folder, spread = _folder(out, rows), {"seeds": seeds, "jobs": _jobs(jobs, device)}
     arms = _arms(layers, arm or [])
     data = read_data(rows, Wanted(labels, drop=tuple(drop or ())))
     beside = None if test is None else read_data(test, Wanted(test_labels or labels, data.columns))
@@ -127,7 +127,6 @@ def compare(
     recipe = recipe_for(table, arms, given)
     described = {"source": rows, "target": labels, "columns": list(data.columns), "test": test or ""}
     _announce(table, arms, seeds)
-    spread = {"seeds": seeds, "jobs": _jobs(jobs, device)}
     results = compare_on(table, arms, recipe, folder, described=described, **spread)
     _report(results, folder)
 
