@@ -21,13 +21,15 @@ from stacked.rows import Array
 from stacked.table_names import Place
 
 with needing("tables of text and Parquet", "tables"):
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.csv
-    import pyarrow.parquet
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.compute as pc  # type: ignore[import-untyped]
+    import pyarrow.csv  # type: ignore[import-untyped]
+    import pyarrow.parquet  # type: ignore[import-untyped]
 
-_BLOCK_BYTES = 2**24  # of text that is read at a time; a line must fit
-_BLOCK_ROWS = 2**16
+_BLOCK_BYTES = 2**22  # of text that is read at a time; a line must fit
+_CELL_BYTES = 128  # more than a number takes
+_BLOCK_CELLS = 2**20  # of Parquet
+_PAGE_BYTES = 2**16  # that are read ahead of a column, where pyarrow would read all of it
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 
 
@@ -61,7 +63,9 @@ class TextTable:
 
     def batches(self, columns: list[str]) -> Iterator[Any]:
         reading = pyarrow.csv.ReadOptions(
-            column_names=list(self.names), skip_rows_after_names=self._layout.n_before, block_size=_BLOCK_BYTES
+            column_names=list(self.names),
+            skip_rows_after_names=self._layout.n_before,
+            block_size=max(_BLOCK_BYTES, _CELL_BYTES * len(self.names)),
         )
         parsing = pyarrow.csv.ParseOptions(delimiter=self._layout.separator, newlines_in_values=True)
         converting = pyarrow.csv.ConvertOptions(
@@ -77,7 +81,8 @@ class TextTable:
             raise self._explained(error) from error
 
     def place(self, row: int) -> str:
-        return f"line {line_of(self.path, self._layout, row)}"
+        line = line_of(self.path, self._layout, row)
+        return f"row {row}" if line is None else f"line {line}"
 
     def _explained(self, error: Exception) -> StackedError:
         found = ragged_line(self.path, self._layout)
@@ -110,8 +115,8 @@ class ParquetTable:
 
     def batches(self, columns: list[str]) -> Iterator[Any]:
         try:
-            with pyarrow.parquet.ParquetFile(self.path) as file:
-                yield from file.iter_batches(_BLOCK_ROWS, columns=columns)
+            with pyarrow.parquet.ParquetFile(self.path, buffer_size=_PAGE_BYTES, pre_buffer=False) as file:
+                yield from file.iter_batches(max(1, _BLOCK_CELLS // len(columns)), columns=columns)
         except (pa.ArrowException, OSError) as error:
             raise _damaged(self.path, "a whole Parquet file", error) from error
 
@@ -225,7 +230,8 @@ def _objects(cells: Any) -> Array:
     """Text as an array of objects, one for each different text, so that many rows take little memory."""
     encoded = cells.combine_chunks().dictionary_encode()
     texts = np.array([*encoded.dictionary.to_pylist(), None], object)
-    return texts[encoded.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)]
+    places: Array = encoded.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)
+    return texts[places]
 
 
 def _only(cells: Any, which: Any) -> Any:

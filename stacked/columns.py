@@ -41,7 +41,8 @@ def inputs_among(
         When some are not there, or none is left.
     """
     wanted = tuple(columns) or tuple(name for name in names if name != target and name not in drop)
-    missing = [name for name in (*columns, *(() if columns else drop)) if name not in names]
+    known = set(names)
+    missing = [name for name in columns or drop if name not in known]
     if missing:
         raise no_column(names, missing, table)
     check_names(columns, "columns")

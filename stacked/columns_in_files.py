@@ -28,7 +28,7 @@ def read_values(place: Place) -> Array:
     StackedError
         When the file cannot be read, or holds anything but one value for each row.
     """
-    if place.format == "text" or place.format == "parquet":
+    if place.format in ("text", "parquet"):
         return _column_of_table(place)
     return as_values(_stored(place), f"{place.path}" + (f":{place.part}" if place.part else ""))
 

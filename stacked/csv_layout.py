@@ -53,16 +53,21 @@ def layout_of(path: Path) -> Layout:
     if not another:
         received = "a line of names only" if first else "an empty file"
         raise mismatch(str(path), expected="lines of numbers", received=received, remedy="check the source")
+    if any("\0" in cell for cell in first):
+        raise _unreadable(path, "its text is not UTF-8 (there are zeros between the letters)", "save it in UTF-8")
     names = tuple(cell.strip() or number for cell, number in zip(first, numbered, strict=True))
     check_names(names, str(path))
     return Layout(separator, names, n_before + 1)
 
 
-def line_of(path: Path, layout: Layout, row: int) -> int:
-    """The number of the line, counted from 1, on which a row begins; the first row is 0."""
+def line_of(path: Path, layout: Layout, row: int) -> int | None:
+    """The number of the line, counted from 1, on which a row begins; the first row is 0.
+
+    None where quotes are such that Python's reader finds fewer rows than pyarrow.
+    """
     with _records(path, layout.separator) as records:
         filled = (line for number, (line, cells) in enumerate(records) if cells and number >= layout.n_before)
-        return next(islice(filled, row, None))
+        return next(islice(filled, row, None), None)
 
 
 def ragged_line(path: Path, layout: Layout) -> tuple[int, int] | None:

@@ -67,7 +67,7 @@ def hdf5_column(path: Path, dataset: str | None) -> NDArray[Any]:
     with _opened(path) as file, file:
         found = find_dataset(file, find_table(file, rank=1) if dataset is None else dataset)
         subject, is_text = f"{path}, dataset {found.name!r}", h5py.check_string_dtype(found.dtype) is not None
-        if not found.shape or found.dtype.kind not in "fiub" and not is_text:
+        if not found.shape or (found.dtype.kind not in "fiub" and not is_text):
             received, remedy = f"dtype {found.dtype}, shape {found.shape}", "name another dataset"
             raise mismatch(subject, expected="numbers or text", received=received, remedy=remedy)
         check_dataset(found, subject, found.shape[0])

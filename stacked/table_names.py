@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from stacked.paths import named_path
 
-
 _IN_PARTS = re.compile(r"(.+?\.(?:(h5|hdf5)|(npz)|((?:csv|tsv)(?:\.gz)?)|(parquet)))(?::(.*))?", re.DOTALL)
 _KINDS = ("hdf5", "npz", "text", "parquet")
 

@@ -28,8 +28,8 @@ class Data(NamedTuple):
 
     `rows`: numbers, shape `(n, n_inputs)`.
     `columns`: the names of the columns of the rows; empty where the format has none.
-    `target`: raw values, shape `(n,)`, None where none was asked for: text as an array of objects, None where there is
-    none, or numbers, NaN where there is none. `targets.as_target` makes of them what a model is trained on.
+    `target`: raw values, shape `(n,)`, or None where none was asked for. Text is an array of objects, None where it
+    is missing; numbers are NaN there. `targets.as_target` makes of them what a model is trained on.
     """
 
     rows: "Rows"
@@ -114,20 +114,26 @@ def _named(place: Place, wanted: Wanted, dtype: str) -> Data:
 
     if place.part is not None:
         remedy = "choose columns by their names: columns, drop and target"
-        raise mismatch(str(place.path), expected="the name of a file", received=f":{place.part} after it", remedy=remedy)
-    table, elsewhere = open_table(place), None
-    if wanted.target is not None and wanted.target not in table.names:
-        elsewhere = _file_of_target(wanted.target, place, table.names)
-    column = wanted.target if elsewhere is None else None
+        raise mismatch(
+            str(place.path), expected="the name of a file", received=f":{place.part} after it", remedy=remedy
+        )
+    table, beside = open_table(place), None
+    is_column = wanted.target is None or wanted.target in table.names
+    if wanted.target is not None and not is_column:
+        beside = _values(_file_of_target(wanted.target, place, table.names))  # a mistake there is told at once
+    column = wanted.target if is_column else None
     inputs = inputs_among(table.names, column, wanted.columns, wanted.drop, str(place.path))
     rows, target = read_columns(table, inputs, column, dtype)
-    return Data(rows, inputs, target if elsewhere is None else _values(elsewhere))
+    return Data(rows, inputs, target if is_column else beside)
 
 
 def _unnamed(place: Place, wanted: Wanted, dtype: str) -> Data:
     """Of a table whose columns have no names: only their number can be compared with those wanted."""
     if wanted.drop:
-        received, remedy = f"a table without, to drop {', '.join(wanted.drop)} from", "drop columns of named tables only"
+        received, remedy = (
+            f"a table without, to drop {', '.join(wanted.drop)} from",
+            "drop columns of named tables only",
+        )
         raise mismatch(str(place.path), expected="names of columns", received=received, remedy=remedy)
     target = None if wanted.target is None else _target_beside(place, wanted.target)
     rows = _rows(place, dtype)

@@ -55,9 +55,9 @@ def as_target(raw: Any, task: str = "auto", classes: Sequence[str] = (), name: s
     Parameters
     ----------
     raw : array
-        Shape `(n,)`. Text, None or empty where there is no label; True and False, which are text here; or numbers, NaN
-        where there is none. Of whole numbers -1 says that there is none, unless other negative numbers occur, or 1
-        is the only other value, or -1 is one of `classes`.
+        Shape `(n,)`. Text, None or empty where there is no label; True and False, which are text here; or numbers,
+        NaN where there is none. In an array of whole numbers -1 says that there is none, unless other negative
+        numbers occur, or 1 is the only other value, or -1 is one of `classes`.
     task : {"auto", "classification", "regression"}
         "auto" takes text for classes, and numbers for classes where all are whole and at most 20 differ.
     classes : sequence of str
@@ -113,13 +113,15 @@ def _there(values: Array, name: str, classes: Sequence[str]) -> NDArray[np.bool_
             raise mismatch(name, expected="finite numbers", received=f"{values[row]} in row {row}", remedy=remedy)
         return ~np.isnan(values)
     others = np.unique(values[values != -1])
-    says_none = (others >= 0).all() and others.tolist() != [1] and "-1" not in classes
-    return (values != -1) | (not says_none)
+    says_none = bool((others >= 0).all()) and others.tolist() != [1] and "-1" not in classes
+    return np.asarray(values != -1) if says_none else np.ones(len(values), np.bool_)
 
 
 def _are_quantities(values: Array) -> bool:
     """Whether numbers are more than the names of classes."""
-    return values.dtype != object and (bool((values != np.floor(values)).any()) or len(np.unique(values)) > MOST_NUMBERED)
+    return values.dtype != object and (
+        bool((values != np.floor(values)).any()) or len(np.unique(values)) > MOST_NUMBERED
+    )
 
 
 def _numbers(values: Array, there: NDArray[np.bool_], name: str) -> Target:

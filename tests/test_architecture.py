@@ -31,7 +31,7 @@ ORDER = [
     *("lazy_rows", "hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "rows"),
     *("hdf5_tables", "destinations", "scaled_rows", "scaling", "provenance"),
     *("splits", "idx", "datasets", "npy", "examples", "labelled_rows", "ranks"),
-    *("orders", "collected", "npz", "image_folders", "table_names", "cells", "columns", "csv_layout", "arrow_tables"),
+    *("orders", "collected", "table_names", "cells", "columns", "npz", "image_folders", "csv_layout", "arrow_tables"),
     *("columns_in_files", "tables", "targets", "ahead", "readers", "picked_rows", "labelled_table", "batches"),
     *("schedules", "optimizers", "training_config", "books", "checkpoints", "callbacks", "progress"),
     *("streams", "sharing", "evaluation", "captured", "divergence", "training_state", "training"),

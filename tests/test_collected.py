@@ -118,7 +118,9 @@ if sys.argv[1] == "wait":
 
 def held(temporary_files, what, **options):
     where = {**os.environ, "TMPDIR": str(temporary_files)}
-    return subprocess.Popen([sys.executable, "-c", HELD, what], env=where, stdout=subprocess.PIPE, text=True, **options)
+    return subprocess.Popen(
+        [sys.executable, "-c", HELD, what], env=where, stdout=subprocess.PIPE, text=True, **options
+    )
 
 
 def test_the_file_of_a_killed_process_is_removed_by_the_next(temporary_files):

@@ -104,12 +104,16 @@ def test_what_is_no_image_is_named(tmp_path, content):
 
 
 def test_a_truncated_image_is_never_read_as_another(tmp_path):
-    write(tmp_path, [np.tile(GREY[0], (20, 20))], ["png"])
-    whole = (tmp_path / "0.png").read_bytes()
-    for length in range(0, len(whole) - 13, 7):
+    pixels, told = np.tile(GREY[0], (20, 20)), []
+    whole = (write(tmp_path, [pixels], ["png"]) / "0.png").read_bytes()
+    for length in range(0, len(whole), 7):
         (tmp_path / "0.png").write_bytes(whole[:length])
-        with pytest.raises(StackedError, match=r"0\.png: expected an image"):
-            read_table(str(tmp_path))
+        try:
+            assert np.array_equal(read_table(str(tmp_path)).stored, pixels.reshape(1, -1))
+        except StackedError as error:
+            told.append(str(error))
+    assert len(told) > len(whole) // 7 - 3  # the last few bytes are checksums
+    assert all("0.png: expected an image, received" in message for message in told)
 
 
 def test_more_than_8_bits_are_refused(tmp_path):

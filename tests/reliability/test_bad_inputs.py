@@ -15,6 +15,8 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 import torch
 
@@ -31,7 +33,8 @@ from stacked import (
 )
 from stacked.layer_text import layers_from  # noqa: F401 (for the table)
 from stacked.seeds import fit_classifiers, fit_stacks  # noqa: F401 (for the table)
-from stacked.tables import read_table
+from stacked.tables import Wanted, read_data, read_table
+from stacked.targets import as_target  # noqa: F401 (for the table)
 
 ROOT = Path(__file__).parents[2]
 TABLE = Path(__file__).with_name("bad_inputs.txt")
@@ -138,6 +141,28 @@ def numpy_file(folder, x, name="rows.npy"):
 def table(path):
     """The rows of a file that is named as for a command."""
     return read_table(str(path))
+
+
+def data(path, **wanted):
+    """The rows and the target of a file."""
+    return read_data(str(path), Wanted(**wanted))
+
+
+def text(folder, content, **wanted):
+    """The rows and the target of a file of text."""
+    return data(written(folder, content.encode(), "rows.csv"), **wanted)
+
+
+def parquet(folder, **columns):
+    """A Parquet file."""
+    pa.parquet.write_table(pa.table(columns), folder / "rows.parquet")
+    return folder / "rows.parquet"
+
+
+def npz(folder, **arrays):
+    """A file of numpy.savez."""
+    np.savez(folder / "rows.npz", **arrays)
+    return folder / "rows.npz"
 
 
 def pretrain(folder, layers="plain:4", **options):
