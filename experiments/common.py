@@ -4,12 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-import joblib
 import numpy as np
 import typer
 from rich.console import Console
 
 from stacked import LabelledImages, load_mnist
+from stacked.campaign import default_jobs
 from stacked.cli.guard import guarded
 from stacked.devices import device_named
 from stacked.files import blaming
@@ -105,11 +105,6 @@ def folder_for(out: str | None, script: str, *, smoke: bool, variant: str = "") 
 def default_seeds(seeds: int | None, *, smoke: bool) -> int:
     """The seeds asked for, or ten, or two to see that all works."""
     return seeds or (2 if smoke else 10)
-
-
-def default_jobs(jobs: int | None, device: str = "cpu") -> int:
-    """The jobs asked for, or one a core; one on an accelerator, which they would have to share."""
-    return jobs or (int(joblib.cpu_count()) if device == "cpu" else 1)
 
 
 def make_folder(folder: Path) -> None:

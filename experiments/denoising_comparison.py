@@ -25,7 +25,6 @@ from common import (
     Smoke,
     Together,
     console,
-    default_jobs,
     default_seeds,
     fingerprints,
     folder_for,
@@ -47,6 +46,7 @@ from stacked import (
     TrainingConfig,
     load_mnist,
 )
+from stacked.campaign import default_jobs
 from stacked.comparison import Arm, Recipe, Run, at_once, finished_runs
 from stacked.error_table import tabulate
 from stacked.plots import error_distributions, filter_tiles

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from stacked.error_table import ERROR_RATE, RMSE, Measure
+from stacked.error_table import ERROR_RATE, MEASURES, RMSE, Measure
 from stacked.statistics import verdict
 
 Pair = dict[str, Any]
@@ -18,6 +18,18 @@ CORRECTED = (
     "Every seed draws its own test rows, so that runs share rows; intervals and p allow for it: corrected resampled\n"
     "t test (Nadeau and Bengio, 2003), with Holm's correction for the pairs that were tested."
 )
+
+
+def print_comparison(results: Mapping[str, Any]) -> None:
+    """The tables of a comparison on one's own data, as `own_comparison.compare_on` made it, and what it says."""
+    console, summary, measure = Console(), results["summary"], MEASURES[results["measure"]]
+    print_arms(console, results, measure)
+    if any(arm["collapsed"] for arm in summary["arms"].values()):
+        note = "collapsed: runs that recognise less than 5 % of some class; they count in every column."
+        console.print(note, soft_wrap=True)
+    print_failures(console, results, lacking="error")
+    print_pairs(console, summary["pairs"], (), measure, results["test_to_train"])
+    console.print(results["conclusion"], soft_wrap=True, markup=False)
 
 
 def print_arms(

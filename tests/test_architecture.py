@@ -63,8 +63,8 @@ ORDER = [
 ONLY_IN = {
     "h5py": {"hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "hdf5_tables"},
     "matplotlib": {"plots.page", "plots.distributions"},
-    "rich": {"progress", "printed", "cli.compare"},
-    "joblib": {"campaign", "cli.compare"},
+    "rich": {"progress", "printed"},
+    "joblib": {"campaign"},
     "torch.distributed": {"ranks"},
     "pyarrow": {"arrow_tables"},
     "PIL": {"image_folders"},

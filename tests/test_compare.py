@@ -86,7 +86,9 @@ def test_numbers_in_npy_files_and_a_test_file():
     np.save("y.npy", x[:40].sum(axis=1))
     np.save("xt.npy", x[40:])
     np.save("yt.npy", x[40:].sum(axis=1))
-    ended = compare("x.npy", "--labels", "y.npy", "--test", "xt.npy", "--test-labels", "yt.npy", "--seeds", "2", *SMALL)
+    ended = compare(
+        "x.npy", "--labels", "y.npy", "--test", "xt.npy", "--test-labels", "yt.npy", "--seeds", "2", *SMALL
+    )
     assert ended.exit_code == 0, ended.output
     assert "40 rows, numbers from" in ended.stdout
     assert "one test file for all" in ended.stdout
@@ -134,7 +136,19 @@ def test_a_killed_comparison_goes_on_and_has_the_figures_of_an_uninterrupted_one
 
 def test_ctrl_c_ends_with_one_line(folder):
     write_csv("wines.csv", np.arange(178))
-    command = [sys.executable, "-m", "stacked", "compare", "wines.csv", "--labels", "kind", "--out", "out", "--jobs", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "stacked",
+        "compare",
+        "wines.csv",
+        "--labels",
+        "kind",
+        "--out",
+        "out",
+        "--jobs",
+        "1",
+    ]
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits that it is ignored
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
@@ -150,9 +164,15 @@ def test_ctrl_c_ends_with_one_line(folder):
     ("flags", "message"),
     [
         (["--labels", "kinds"], "expected columns? named 'kinds'|perhaps|'kinds'"),
-        (["--labels", "kind", "--arm", "a=plain:3", "--layers", "plain:3"], "--layers: expected it or --arm, received"),
+        (
+            ["--labels", "kind", "--arm", "a=plain:3", "--layers", "plain:3"],
+            "--layers: expected it or --arm, received",
+        ),
         (["--labels", "kind", "--layers", "plan:3"], "layer 1, 'plan:3': kind: expected one of"),
-        (["--labels", "kind", "--arm", "a=plain:3", "--arm", "b=plain:4"], "arm 'b': expected hidden layers 3 sigmoid"),
+        (
+            ["--labels", "kind", "--arm", "a=plain:3", "--arm", "b=plain:4"],
+            "arm 'b': expected hidden layers 3 sigmoid",
+        ),
         (["--labels", "kind", "--seeds", "0"], "--seeds: expected a whole number of at least 1, received 0"),
         (["--labels", "kind", "--jobs", "0"], "--jobs: expected a whole number of at least 1, received 0"),
         (["--labels", "kind", "--scaling", "log"], "scaling: expected one of 'none', 'min_max', 'standard', 'auto'"),

@@ -43,7 +43,7 @@ def test_every_class_gives_its_share_to_within_one_row(n, fraction):
 def test_within_a_class_every_row_is_drawn_as_often():
     drawn = np.array([drawn_share(CLASSES, 0.2, Seeded(seed).stream("any")) for seed in range(1000)])
     for each in range(3):
-        of_class = drawn[:, CLASSES == each]
+        of_class = drawn[:, each == CLASSES]
         share = of_class[0].mean()  # the same for every seed
         assert np.abs(of_class.mean(axis=0) - share).max() < 4.5 * np.sqrt(share * (1 - share) / 1000)
 
@@ -59,12 +59,13 @@ def test_every_row_is_on_one_side_and_those_without_a_label_are_trained_on():
         assert set(np.flatnonzero(~table.target.labelled)) <= set(train)
         for numbers, labels in ((train, split.y_train), (test, split.y_test), (validation, split.validation[1])):
             assert np.array_equal(np.nan_to_num(labels, nan=-1), table.target.values[numbers])
-    assert (table.n_tested, table.n_trained) == (41, 122)
-    assert table.test_to_train == 41 / 122
+    assert (table.n_tested, table.n_trained, table.test_to_train) == (41, 122, 41 / 122)
 
 
 def test_a_seed_has_the_same_split_at_every_call_and_another_one_another():
-    first, again, other = (parts(LabelledTable(NUMBERED, target(), validation_fraction=0.1).split(s)) for s in (4, 4, 5))
+    first, again, other = (
+        parts(LabelledTable(NUMBERED, target(), validation_fraction=0.1).split(s)) for s in (4, 4, 5)
+    )
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not np.array_equal(first[1], other[1])
 
@@ -109,7 +110,10 @@ def test_labels_are_whole_numbers_where_there_are_no_gaps():
             {"target": as_target(np.where(np.arange(N) == 7, "rare", "often").astype(object))},
             "labels: expected at least two rows of every class, to part them, received 1 of class 'rare'; add rows",
         ),
-        ({"target": as_target(np.where(np.arange(N) < 9, 0.5, np.nan), "regression"), "test_fraction": 0.01}, "test_fraction: expected labelled rows for both"),
+        (
+            {"target": as_target(np.where(np.arange(N) < 9, 0.5, np.nan), "regression"), "test_fraction": 0.01},
+            "test_fraction: expected labelled rows for both",
+        ),
         (
             {"test": (NUMBERED, as_target(CLASSES % 2, "classification"))},
             r"test labels: expected classes \('0', '1', '2'\), received classes \('0', '1'\); read them",

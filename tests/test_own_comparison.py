@@ -237,9 +237,16 @@ def test_seeds_of_one_split_may_train_together_and_others_do_not(tmp_path):
     x, target = wine(missing=0)
     recipe = recipe_for(LabelledTable(as_rows(x), target), ARMS, SHORT)
     test = (as_rows(x[::4]), as_target(target.values[::4], "classification"))
-    for name, table in (("fixed", LabelledTable(as_rows(x), target, test)), ("own", LabelledTable(as_rows(x), target))):
+    for name, table in (
+        ("fixed", LabelledTable(as_rows(x), target, test)),
+        ("own", LabelledTable(as_rows(x), target)),
+    ):
         alone, together = (
-            list(finished_runs(ARMS[:1], recipe, table, range(2), TrialFolder(tmp_path / f"{name}{n}", {}), 1, together=n))
+            list(
+                finished_runs(
+                    ARMS[:1], recipe, table, range(2), TrialFolder(tmp_path / f"{name}{n}", {}), 1, together=n
+                )
+            )
             for n in (1, 2)
         )
         assert [run.error_rate for run in alone] == [run.error_rate for run in together]

@@ -39,7 +39,9 @@ def test_few_rows_are_gathered(rows):
     assert np.array_equal(part, TABLE[NUMBERS])
 
 
-@pytest.mark.parametrize("index", [slice(None), slice(2, 7), slice(5, 5), slice(8, 50), slice(-3, None), slice(0, 9, 2)])
+@pytest.mark.parametrize(
+    "index", [slice(None), slice(2, 7), slice(5, 5), slice(8, 50), slice(-3, None), slice(0, 9, 2)]
+)
 def test_many_rows_are_read_slice_by_slice(rows, index, larger_than_memory):
     part = picked(rows, NUMBERS)
     assert isinstance(part, PickedRows)

@@ -1,7 +1,7 @@
 """`stacked compare`: whether pretraining pays on the rows of a file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -113,11 +113,15 @@ def compare(
 
     Example: stacked compare table.csv --labels diagnosis --seeds 20
     """
-    from stacked.own_comparison import compare_on  # noqa: PLC0415 - slow to import
+    from stacked.campaign import default_jobs  # noqa: PLC0415 - slow to import
+    from stacked.own_comparison import compare_on  # noqa: PLC0415
+    from stacked.printed import print_comparison  # noqa: PLC0415
     from stacked.recipes import Given, recipe_for  # noqa: PLC0415
 
     check_count("--seeds", seeds)
-    folder, spread = _folder(out, rows), {"seeds": seeds, "jobs": _jobs(jobs, device)}
+    if jobs is not None:
+        check_count("--jobs", jobs)
+    folder = _folder(out, rows)
     arms = _arms(layers, arm or [])
     data = read_data(rows, Wanted(labels, drop=tuple(drop or ())))
     beside = None if test is None else read_data(test, Wanted(test_labels or labels, data.columns))
@@ -127,8 +131,10 @@ def compare(
     recipe = recipe_for(table, arms, given)
     described = {"source": rows, "target": labels, "columns": list(data.columns), "test": test or ""}
     _announce(table, arms, seeds)
+    spread = {"seeds": seeds, "jobs": default_jobs(jobs, device)}
     results = compare_on(table, arms, recipe, folder, described=described, **spread)
-    _report(results, folder)
+    print_comparison(results)
+    typer.echo(f"written to {folder}")
 
 
 def _folder(out: str | None, rows: str) -> Path:
@@ -164,16 +170,6 @@ def _table(data: "Data", test: "Data | None", task: str, name: str, fractions: d
     return LabelledTable(data.rows, target, beside, **fractions)
 
 
-def _jobs(jobs: int | None, device: str) -> int:
-    """The jobs asked for, or one a core; one on an accelerator, which they would have to share."""
-    import joblib  # noqa: PLC0415 - slow to import
-
-    if jobs is not None:
-        check_count("--jobs", jobs)
-        return jobs
-    return int(joblib.cpu_count()) if device == "cpu" else 1
-
-
 def _announce(table: "LabelledTable", arms: "list[Arm]", seeds: int) -> None:
     from stacked.targets import described  # noqa: PLC0415 - slow to import
 
@@ -182,20 +178,6 @@ def _announce(table: "LabelledTable", arms: "list[Arm]", seeds: int) -> None:
     )
     typer.echo(f"{len(table.rows):,} rows, {described(table.target)}")
     typer.echo(f"{len(arms)} arms x {seeds} seeds; {drawn}")
-
-
-def _report(results: dict[str, Any], folder: Path) -> None:
-    from rich.console import Console  # noqa: PLC0415 - slow to import
-
-    from stacked.error_table import MEASURES  # noqa: PLC0415
-    from stacked.printed import print_arms, print_failures, print_pairs  # noqa: PLC0415
-
-    console, summary, measure = Console(), results["summary"], MEASURES[results["measure"]]
-    print_arms(console, results, measure)
-    print_failures(console, results, lacking="error")
-    print_pairs(console, summary["pairs"], (), measure, results["test_to_train"])
-    typer.echo(results["conclusion"])
-    typer.echo(f"written to {folder}")
 
 
 command = guarded(compare, "interrupted; finished runs are kept: the same command goes on from there")
