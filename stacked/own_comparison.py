@@ -93,7 +93,7 @@ def compare_on(  # noqa: PLR0913 - what is compared, then how it is spread and t
 
 
 def in_arrays(rows: Rows) -> Rows:
-    """The rows, copied out of their file where they are read slice by slice: other processes can then be sent them."""
+    """The rows, copied out of a file that is read slice by slice: other processes can then be sent them."""
     stored = stored_of(rows)
     if isinstance(stored, np.ndarray):
         return rows

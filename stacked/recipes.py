@@ -1,4 +1,19 @@
-"""How the arms of a comparison are trained on a table: what suits its size, unless it is said."""
+"""How the arms of a comparison are trained on a table: what suits its size, unless it is said.
+
+Tried on four tables of scikit-learn, a random fifth of each laid aside: mean error of random / denoising
+initialisation on validation rows of five or six splits, scaled by min_max; breast cancer, digits and wine in per cent,
+diabetes as root mean square error. Differences of a third of any figure are within chance.
+
+    layers                          steps, rate   cancer        digits        wine          diabetes
+    100-50 sigmoid, 30 % masked     1,000 0.001   4.6 / 5.0     4.7 / 4.0     2.4 / 3.0     54.4 / 54.1
+    100-50 sigmoid, 30 % masked     1,000 0.003   5.3 / 5.3     2.9 / 2.5     2.9 / 3.6     54.7 / 55.0
+    100-50 relu, 30 % masked        1,000 0.003   3.1 / 4.6     2.4 / 2.4     1.4 / 1.4     58.6 / 57.9
+    100-50 relu, 30 % masked        1,000 0.001   3.3 / 4.4     2.6 / 3.0     1.4 / 1.4     54.9 / 54.6
+    100-50 relu, 30 % masked        2,000 0.001   3.5 / 4.8     2.5 / 2.3     1.4 / 2.1     57.1 / 56.1
+    100-50 relu, 10 % masked        1,000 0.001   3.3 / 4.0     2.6 / 2.8     1.4 / 1.4     54.9 / 54.6
+
+The last is the default; a run takes one to three seconds.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +26,9 @@ from stacked.labelled_table import LabelledTable
 from stacked.optimizers import Adam
 from stacked.training_config import TrainingConfig
 
-LAYERS = "denoising:100:mask=0.3:output=linear, denoising:50:mask=0.3"
-"""The layers of a comparison, unless it is said; the linear output suits rows of any scaling."""
+_RELU = "mask=0.1:activation=relu:output=linear"
+LAYERS = f"denoising:100:{_RELU}, denoising:50:{_RELU}"
+"""The layers of a comparison, unless it is said; linear outputs suit rows of any scaling."""
 
 STEPS = 1000
 """Steps that a training takes, if its epochs are within `EPOCHS`."""

@@ -55,11 +55,11 @@ def untimed(value):
 
 def test_a_table_of_20_lines_with_the_defaults(folder):
     write_csv("wines.csv", np.arange(45, 84, 2))
-    ended = compare("wines.csv", "--labels", "kind", "--seeds", "3", "--jobs", "1")
+    ended = compare("wines.csv", "--labels", "kind", "--seeds", "2", "--jobs", "1")
     assert (ended.exit_code, ended.stderr) == (0, ""), ended.output
     lines = ended.stdout.splitlines()
     assert lines[0] == "20 rows, 2 classes: class 0 (7), class 1 (12); 1 row without label"
-    assert lines[1] == "3 arms x 3 seeds; each seed tests on 4 rows of its own"
+    assert lines[1] == "3 arms x 2 seeds; each seed tests on 4 rows of its own"
     assert [line.split()[0] for line in lines[4:7]] == ["denoising", "plain", "random"]
     assert "corrected resampled" in ended.stdout
     results = results_in(folder / "results" / "wines")
@@ -117,7 +117,7 @@ def test_arms_by_name_and_what_they_are_trained_by(folder):
 
 def test_a_killed_comparison_goes_on_and_has_the_figures_of_an_uninterrupted_one(folder):
     write_csv("wines.csv", np.arange(178))
-    flags = ["wines.csv", "--labels", "kind", *SMALL, "--finetune-epochs", "60", "--seeds", "3", "--out"]
+    flags = ["wines.csv", "--labels", "kind", *SMALL, "--finetune-epochs", "40", "--seeds", "2", "--out"]
     command = [sys.executable, "-m", "stacked", "compare", *flags, "killed"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
     deadline = time.monotonic() + 120
@@ -127,7 +127,7 @@ def test_a_killed_comparison_goes_on_and_has_the_figures_of_an_uninterrupted_one
     process.communicate(timeout=60)
     assert not (folder / "killed" / "results.json").exists()
     kept = {path: path.stat().st_mtime_ns for path in folder.glob("killed/runs/*-?.json")}
-    assert 1 <= len(kept) < 9
+    assert 1 <= len(kept) < 6
     assert compare(*flags, "killed").exit_code == 0
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert compare(*flags, "whole").exit_code == 0
@@ -136,19 +136,8 @@ def test_a_killed_comparison_goes_on_and_has_the_figures_of_an_uninterrupted_one
 
 def test_ctrl_c_ends_with_one_line(folder):
     write_csv("wines.csv", np.arange(178))
-    command = [
-        sys.executable,
-        "-m",
-        "stacked",
-        "compare",
-        "wines.csv",
-        "--labels",
-        "kind",
-        "--out",
-        "out",
-        "--jobs",
-        "1",
-    ]
+    flags = ["wines.csv", "--labels", "kind", *SMALL, "--seeds", "200", "--out", "out"]
+    command = [sys.executable, "-m", "stacked", "compare", *flags]
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits that it is ignored
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
@@ -157,7 +146,7 @@ def test_ctrl_c_ends_with_one_line(folder):
     process.send_signal(signal.SIGINT)
     _, complaints = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert complaints == "interrupted; finished runs are kept: the same command goes on from there\n"
+    assert complaints.splitlines()[-1] == "interrupted; finished runs are kept: the same command goes on from there"
 
 
 @pytest.mark.parametrize(
