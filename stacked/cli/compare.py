@@ -144,7 +144,7 @@ def _folder(out: str | None, rows: str) -> Path:
         return named_path(out, "--out")
     place = place_of(rows)
     path = named_path(rows, "the name of a table") if place is None else place.path
-    return Path("results") / path.name.partition(".")[0]
+    return Path("results") / (path.name.partition(".")[0] or path.name)
 
 
 def _arms(layers: str | None, texts: list[str]) -> "list[Arm]":
