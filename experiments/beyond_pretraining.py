@@ -26,7 +26,6 @@ import numpy as np
 import torch
 from common import command, console, mnist
 from deep_networks import DeepNetwork
-from report_table import bare_table, print_table
 from trials import Results, run_trials
 
 from stacked import (
@@ -43,6 +42,7 @@ from stacked.evaluation import Evaluation
 from stacked.examples import Examples
 from stacked.feedforward_settings import ClassifierSettings
 from stacked.plots import Line, curves
+from stacked.printed import bare_table, print_table
 from stacked.randomness import Seeded
 from stacked.statistics import compare_pairs, holm
 from stacked.streams import Streams

@@ -1,23 +1,18 @@
 """What all experiments share: flags, where results go, and how a run ends."""
 
-import importlib.metadata
-import json
-import platform
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-import joblib
 import numpy as np
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stacked import LabelledImages, load_mnist
+from stacked.campaign import default_jobs
 from stacked.cli.guard import guarded
 from stacked.devices import device_named
-from stacked.files import blaming, write_atomically
+from stacked.files import blaming
 from stacked.paths import named_path
 from stacked.rows import fingerprint
 
@@ -39,7 +34,6 @@ Smoke = Annotated[bool, typer.Option("--smoke", help="A run of seconds on little
 Device = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
 
 console = Console()
-T = TypeVar("T")
 
 
 def launch(main: Callable[..., None]) -> None:
@@ -113,46 +107,7 @@ def default_seeds(seeds: int | None, *, smoke: bool) -> int:
     return seeds or (2 if smoke else 10)
 
 
-def default_jobs(jobs: int | None, device: str = "cpu") -> int:
-    """The jobs asked for, or one a core; one on an accelerator, which they would have to share."""
-    return jobs or (int(joblib.cpu_count()) if device == "cpu" else 1)
-
-
-def versions() -> dict[str, str]:
-    """Versions of what computes, for results.json."""
-    packages = ("stacked", "torch", "numpy", "scipy", "scikit-learn", "h5py")
-    found = {package: importlib.metadata.version(package) for package in packages}
-    return {"python": platform.python_version(), **found}
-
-
-def versions_that_matter() -> dict[str, str]:
-    """Versions that a kept trial must share, for they decide its figures."""
-    return {package: versions()[package] for package in ("stacked", "torch", "numpy")}
-
-
 def make_folder(folder: Path) -> None:
     """Make the folder for results, before any work is done."""
     with blaming(folder, "results"):
         folder.mkdir(parents=True, exist_ok=True)
-
-
-def write_results(folder: Path, results: dict[str, Any]) -> None:
-    """Write `results.json`, whole or not at all."""
-    with blaming(folder, "results"):
-        write_atomically(folder / "results.json", json.dumps(results, indent=1).encode())
-
-
-def with_progress(items: Iterable[T], total: int, describe: Callable[[T], str]) -> Iterator[T]:
-    """The items, with a bar on a terminal that says what came last; silent elsewhere."""
-    bar = [
-        TextColumn("runs"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}"),
-    ]
-    with Progress(*bar, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("starting", total=total)
-        for item in items:
-            progress.update(task, advance=1, description=describe(item))
-            yield item

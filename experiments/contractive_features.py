@@ -22,7 +22,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from common import command, console, mnist, split
-from report_table import print_pairs
 from trials import Results, print_summary, run_trials
 
 from stacked import (
@@ -41,6 +40,7 @@ from stacked import (
 )
 from stacked.autoencoders.contractive import SATURATED
 from stacked.plots import Line, curves, error_distributions, filter_tiles
+from stacked.printed import print_pairs
 from stacked.rows import Array
 from stacked.statistics import compare_pairs
 from stacked.trial import Outcome

@@ -25,19 +25,14 @@ from common import (
     Smoke,
     Together,
     console,
-    default_jobs,
     default_seeds,
     fingerprints,
     folder_for,
     launch,
     make_folder,
     mnist,
-    versions,
-    versions_that_matter,
-    with_progress,
-    write_results,
 )
-from report_table import print_arms, print_pairs
+from report_table import print_arms
 from toolbox_replay import PUBLISHED, TOOLBOX_WRONG, replayed_wrong
 
 from stacked import (
@@ -51,9 +46,13 @@ from stacked import (
     TrainingConfig,
     load_mnist,
 )
+from stacked.campaign import default_jobs
 from stacked.comparison import Arm, Recipe, Run, at_once, finished_runs
 from stacked.error_table import tabulate
 from stacked.plots import error_distributions, filter_tiles
+from stacked.printed import print_pairs
+from stacked.progress import counted
+from stacked.results import versions, versions_that_matter, write_results
 from stacked.settings import to_json
 from stacked.statistics import same_distribution
 from stacked.trial_folder import TrialFolder
@@ -94,7 +93,7 @@ def run(
         highlight=False,
     )
     runs = finished_runs(ARMS, recipe(epochs, device), data, range(seeds), folder, jobs, together=together)
-    finished = list(with_progress(runs, seeds * len(ARMS), _described))
+    finished = list(counted(runs, seeds * len(ARMS), _described))
     results = {
         "settings": {**settings, "seeds": seeds, "epochs": epochs, "smoke": smoke},
         "versions": versions(),

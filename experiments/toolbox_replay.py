@@ -62,6 +62,6 @@ def replayed_wrong(masking: float, recipe: Recipe, data: LabelledImages) -> int:
     layer = Denoising(100, corruption=Masking(masking), random_bias=True)
     stack = StackedAutoencoder([layer, layer], recipe.pretraining, seed=randomness, dtype="float64")
     stack.fit(data.x_train)
-    classifier = FeedforwardClassifier(recipe.classifier, seed=randomness, dtype="float64").transfer(stack)
+    classifier = FeedforwardClassifier(recipe.network, seed=randomness, dtype="float64").transfer(stack)
     classifier.fit(data.x_train, data.y_train, recipe.finetuning)
     return int((classifier.predict(data.x_test) != data.y_test).sum())

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import console, fingerprints, versions, versions_that_matter, with_progress, write_results
-from report_table import bare_table, print_failed, print_table, with_interval
+from common import console, fingerprints
 from rich.markup import escape
 
 from stacked import LabelledImages
 from stacked.campaign import finished_trials
 from stacked.plots import Line
+from stacked.printed import bare_table, print_failed, print_table, with_interval
+from stacked.progress import counted
+from stacked.results import versions, versions_that_matter, write_results
 from stacked.rows import Array
 from stacked.settings import to_json
 from stacked.statistics import summarise
@@ -116,7 +118,7 @@ def run_trials(
     folder = TrialFolder(out, fixed)
     console.print(f"{len(arms)} arms x {seeds} seeds, {jobs} jobs.", highlight=False)
     finished = finished_trials(compute, arms, range(seeds), folder, jobs, threads)
-    trials = sorted(with_progress(finished, seeds * len(arms), _described), key=lambda trial: trial.seed)
+    trials = sorted(counted(finished, seeds * len(arms), _described), key=lambda trial: trial.seed)
     of_arms = {arm: [trial for trial in trials if trial.arm == arm] for arm in arms}
     figures = {arm: {t.seed: t.figures for t in of_arm if not t.failure} for arm, of_arm in of_arms.items()}
     failures = {arm: {t.seed: t.failure for t in of_arm if t.failure} for arm, of_arm in of_arms.items()}

@@ -50,6 +50,13 @@ def finished_trials(
             yield _told(folder.store(arm, seed, outcome, arrays=seed == seeds[0]))
 
 
+def default_jobs(jobs: int | None, device: str = "cpu") -> int:
+    """The jobs asked for, or one a core; one on an accelerator, which they would have to share."""
+    from joblib import cpu_count  # noqa: PLC0415 - slow to import
+
+    return jobs or (int(cpu_count()) if device == "cpu" else 1)
+
+
 def _groups(missing: Sequence[tuple[str, int]], at_once: int) -> list[tuple[str, list[int]]]:
     """Arms with the seeds that are taken together, in the order in which their first ones come."""
     groups: list[tuple[str, list[int]]] = []

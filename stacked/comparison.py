@@ -1,26 +1,29 @@
-"""Comparison of ways to initialise a classifier: arms x seeds -> error rates.
+"""Comparison of ways to initialise a network: arms x seeds -> error rates, or errors of numbers.
 
-Every arm has the same classifier, the same fine-tuning and, seed by seed, the same random output layer and order of
-rows, so that differences are paired.
+Every arm has the same network, the same split of the rows, the same fine-tuning and, seed by seed, the same random
+output layer and order of rows, so that differences are paired.
 """
 
 import functools
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from stacked.autoencoders import LayerSettings
 from stacked.campaign import finished_trials
 from stacked.classifier import FeedforwardClassifier
-from stacked.datasets import LabelledImages
 from stacked.devices import device_named, dtype_named
-from stacked.errors import DivergedError
-from stacked.feedforward_settings import ClassifierSettings
-from stacked.rows import Array
+from stacked.errors import DivergedError, check_choice
+from stacked.feedforward import Feedforward
+from stacked.feedforward_settings import ClassifierSettings, RegressorSettings
+from stacked.regressor import FeedforwardRegressor
+from stacked.rows import Rows, value_range, within_0_and_1
+from stacked.scaling import KINDS
+from stacked.scoring import Trained, first_weights, outcome_of
 from stacked.seeds import fit_classifiers, fit_stacks
+from stacked.splits import Split, Splits
 from stacked.stack import StackedAutoencoder
 from stacked.together import Turn, among
 from stacked.training_config import TrainingConfig
@@ -29,6 +32,9 @@ from stacked.trial_folder import TrialFolder
 
 TOGETHER = 16
 """Seeds of an arm that train together on an accelerator; each keeps its own codes there."""
+
+SCALINGS = (*KINDS, "auto")
+"""Ways to scale the rows of a comparison."""
 
 COLLAPSED_BELOW = 0.05
 """A run is called collapsed when some class's recall on the test rows is below this."""
@@ -56,21 +62,25 @@ class Recipe:
 
     Parameters
     ----------
-    classifier : ClassifierSettings
+    network : ClassifierSettings or RegressorSettings
         The network that is fine-tuned, whose hidden layers are those of every arm.
     pretraining, finetuning : TrainingConfig
         How each layer, and then the classifier, is trained.
     dtype, device : str
         As for `StackedAutoencoder`.
+    scaling : {"none", "min_max", "standard", "auto"}
+        Of the rows, learnt on the training rows of each seed; "auto" is min_max where these leave [0, 1].
     """
 
-    classifier: ClassifierSettings
+    network: ClassifierSettings | RegressorSettings
     pretraining: TrainingConfig
     finetuning: TrainingConfig
     dtype: str = "float32"
     device: str = "cpu"
+    scaling: str = "none"
 
     def __post_init__(self) -> None:
+        check_choice("scaling", self.scaling, SCALINGS)
         dtype_named(self.dtype)
         device_named(self.device)
 
@@ -79,8 +89,9 @@ class Recipe:
 class Run:
     """One arm with one seed.
 
-    `error_rate` on the test rows is None when the run failed, and `failure` then says why. `recalls` holds the share
-    of each class's test rows that was recognised, `seconds` the time of training.
+    `error_rate` on the test rows, or `rmse` where numbers are predicted, is None when the run failed, and `failure`
+    then says why. `recalls` holds the share of each class's test rows that was recognised, `r2` the share of the
+    variance that was explained, `seconds` the time of training, and `details`, of seed 0, what `outcome_of` tells.
     """
 
     arm: str
@@ -89,6 +100,9 @@ class Run:
     recalls: Sequence[float] = ()
     seconds: float = 0.0
     failure: str = ""
+    rmse: float | None = None
+    r2: float | None = None
+    details: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def collapsed(self) -> bool:
@@ -99,7 +113,7 @@ class Run:
 def finished_runs(  # noqa: PLR0913 - what is compared, then how it is spread
     arms: Sequence[Arm],
     recipe: Recipe,
-    data: LabelledImages,
+    data: Splits,
     seeds: Sequence[int],
     folder: TrialFolder,
     jobs: int,
@@ -109,12 +123,13 @@ def finished_runs(  # noqa: PLR0913 - what is compared, then how it is spread
     """Every run of every arm and seed, as it is finished, by `finished_trials`; each on one thread.
 
     So many seeds of an arm train `together`, by default `at_once` of the device; on a CPU with the same outcome.
+    Seeds that have splits of their own train one by one.
     """
     by_name = {arm.name: arm for arm in arms}
     compute = JointCompute(
         functools.partial(run_arm, by_name, recipe, data),
         functools.partial(run_seeds, by_name, recipe, data),
-        together or at_once(recipe.device),
+        (together or at_once(recipe.device)) if data.is_fixed else 1,
     )
     for trial in finished_trials(compute, [arm.name for arm in arms], seeds, folder, jobs):
         yield Run(trial.arm, trial.seed, failure=trial.failure, **trial.figures)
@@ -125,74 +140,74 @@ def at_once(device: str) -> int:
     return 1 if device_named(device).type == "cpu" else TOGETHER
 
 
-def run_arm(
-    arms: Mapping[str, Arm], recipe: Recipe, data: LabelledImages, name: str, seed: int, scratch: Path
-) -> Outcome:
-    """Pretrain, fine-tune and test the arm of this name with one seed.
-
-    The arrays are the first-layer weights, shape `(n_units, n_inputs)`, `before` and `after` fine-tuning.
-    """
+def run_arm(arms: Mapping[str, Arm], recipe: Recipe, data: Splits, name: str, seed: int, scratch: Path) -> Outcome:
+    """Pretrain, fine-tune and test the arm of this name with one seed; with details of seed 0."""
     began = time.perf_counter()
-    classifier = _initialised(arms[name], recipe, data, seed, scratch)
-    before = _first_weights(classifier)
-    classifier.fit(data.x_train, data.y_train, recipe.finetuning, progress=False, run=scratch / "classifier")
-    return _tested(classifier, data, before, time.perf_counter() - began)
+    split = data.split(seed)
+    scaling = scaling_of(recipe, split.x_train)
+    network, stack = _network(recipe, seed, scaling), None
+    if arms[name].layers:
+        stack = _stack(arms[name], recipe, seed, scaling)
+        stack.fit(split.x_train, validation=_rows_of(split), progress=False, run=scratch / "layers")
+        network.transfer(stack)
+    before, x, y, run = first_weights(network), split.x_train, split.y_train, scratch / "classifier"
+    network.fit(x, y, recipe.finetuning, validation=split.validation, progress=False, run=run)
+    return outcome_of(Trained(network, stack, before, time.perf_counter() - began), split, detailed=seed == 0)
 
 
 def run_seeds(
-    arms: Mapping[str, Arm], recipe: Recipe, data: LabelledImages, name: str, seeds: Sequence[int], turn: Turn
+    arms: Mapping[str, Arm], recipe: Recipe, data: Splits, name: str, seeds: Sequence[int], turn: Turn
 ) -> list[Outcome]:
-    """The same with several seeds, which train together and share the time equally."""
+    """The same with several seeds of one split, which train together and share the time equally."""
     began = time.perf_counter()
-    classifiers = [_classifier(recipe, seed) for seed in seeds]
+    split = data.split(seeds[0])
+    scaling = scaling_of(recipe, split.x_train)
+    networks = [_network(recipe, seed, scaling) for seed in seeds]
+    stacks: list[StackedAutoencoder] = []
     failures: list[DivergedError | None] = [None] * len(seeds)
     if arms[name].layers:
-        stacks = [_stack(arms[name], recipe, seed) for seed in seeds]
-        failures = fit_stacks(stacks, data.x_train, turn=turn)
-        for classifier, stack, failure in zip(classifiers, stacks, failures, strict=True):
+        stacks = [_stack(arms[name], recipe, seed, scaling) for seed in seeds]
+        failures = fit_stacks(stacks, split.x_train, validation=_rows_of(split), turn=turn)
+        for network, stack, failure in zip(networks, stacks, failures, strict=True):
             if failure is None:
-                classifier.transfer(stack)
-    before = [_first_weights(classifier) for classifier in classifiers]
+                network.transfer(stack)
+    before = [first_weights(network) for network in networks]
     going = [k for k, failure in enumerate(failures) if failure is None]
     if going:
-        fitted = [classifiers[k] for k in going]
-        ends = fit_classifiers(fitted, data.x_train, data.y_train, recipe.finetuning, turn=among(going, turn))
+        fitted, x, y = [networks[k] for k in going], split.x_train, split.y_train
+        own = among(going, turn)
+        ends = fit_classifiers(fitted, x, y, recipe.finetuning, validation=split.validation, turn=own)
         for k, failure in zip(going, ends, strict=True):
             failures[k] = failure
     seconds = (time.perf_counter() - began) / len(seeds)
+    trained = [
+        Trained(network, stacks[k] if stacks else None, before[k], seconds) for k, network in enumerate(networks)
+    ]
     return [
-        _tested(classifier, data, weights, seconds) if failure is None else Outcome({}, failure=str(failure))
-        for classifier, weights, failure in zip(classifiers, before, failures, strict=True)
+        outcome_of(one, split, detailed=seed == 0) if failure is None else Outcome({}, failure=str(failure))
+        for one, seed, failure in zip(trained, seeds, failures, strict=True)
     ]
 
 
-def _tested(classifier: FeedforwardClassifier, data: LabelledImages, before: Array, seconds: float) -> Outcome:
-    predicted = classifier.predict(data.x_test)
-    wrong = float(np.mean(predicted != data.y_test))
-    figures = {"error_rate": wrong, "recalls": _recalls(predicted, data.y_test), "seconds": seconds}
-    return Outcome(figures, {"before": before, "after": _first_weights(classifier)})
+def scaling_of(recipe: Recipe, rows: Rows) -> str:
+    """The kind of scaling for these training rows."""
+    if recipe.scaling != "auto":
+        return recipe.scaling
+    return "none" if within_0_and_1(value_range(rows)) else "min_max"
 
 
-def _initialised(arm: Arm, recipe: Recipe, data: LabelledImages, seed: int, scratch: Path) -> FeedforwardClassifier:
-    classifier = _classifier(recipe, seed)
-    if arm.layers:
-        stack = _stack(arm, recipe, seed)
-        classifier.transfer(stack.fit(data.x_train, progress=False, run=scratch / "layers"))
-    return classifier
+def _network(recipe: Recipe, seed: int, scaling: str) -> Feedforward:
+    how: dict[str, Any] = {"seed": seed, "dtype": recipe.dtype, "device": recipe.device, "scaling": scaling}
+    if isinstance(recipe.network, ClassifierSettings):
+        return FeedforwardClassifier(recipe.network, **how)
+    return FeedforwardRegressor(recipe.network, **how)
 
 
-def _classifier(recipe: Recipe, seed: int) -> FeedforwardClassifier:
-    return FeedforwardClassifier(recipe.classifier, seed=seed, dtype=recipe.dtype, device=recipe.device)
+def _stack(arm: Arm, recipe: Recipe, seed: int, scaling: str) -> StackedAutoencoder:
+    how: dict[str, Any] = {"seed": seed, "dtype": recipe.dtype, "device": recipe.device, "scaling": scaling}
+    return StackedAutoencoder(arm.layers, recipe.pretraining, **how)
 
 
-def _stack(arm: Arm, recipe: Recipe, seed: int) -> StackedAutoencoder:
-    return StackedAutoencoder(arm.layers, recipe.pretraining, seed=seed, dtype=recipe.dtype, device=recipe.device)
-
-
-def _first_weights(classifier: FeedforwardClassifier) -> Array:
-    weights: Array = classifier.layers[0].weight.detach().cpu().numpy().copy()
-    return weights
-
-
-def _recalls(predicted: Array, labels: Array) -> list[float]:
-    return [float(np.mean(predicted[labels == label] == label)) for label in np.unique(labels)]
+def _rows_of(split: Split) -> Rows | None:
+    """The rows to validate on, if there are any."""
+    return None if split.validation is None else split.validation[0]

@@ -12,6 +12,7 @@ from stacked.idx import read_idx
 from stacked.paths import PathLike, named_path
 from stacked.rows import Array
 from stacked.scaled_rows import ScaledRows
+from stacked.splits import Split
 
 MNIST_VARIABLE = "STACKED_MNIST"
 """The environment variable that may name the folder of MNIST."""
@@ -36,6 +37,15 @@ class LabelledImages(NamedTuple):
     y_train: NDArray[np.int64]
     x_test: Array | ScaledRows
     y_test: NDArray[np.int64]
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether all seeds have the same split: they do."""
+        return True
+
+    def split(self, seed: int) -> Split:
+        """The same for every seed."""
+        return Split(*self, range(len(self.y_test)))
 
 
 def load_mnist(folder: PathLike | None = None, *, dtype: str = "float32", compact: bool = False) -> LabelledImages:

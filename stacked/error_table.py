@@ -1,37 +1,80 @@
-"""The table of a comparison: error rates of every arm, seed by seed, and what they say together."""
+"""The table of a comparison: errors of every arm, seed by seed, and what they say together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from stacked.comparison import Run
 from stacked.statistics import compare_pairs, summarise
 
 
-def tabulate(arms: Sequence[str], runs: Sequence[Run]) -> dict[str, Any]:
-    """The figures of every arm, seed by seed, and their summary.
+@dataclass(frozen=True)
+class Measure:
+    """What runs are judged by, the lower the better.
 
-    Failed runs have no error rate: they are listed, and left out of means and pairs. Collapsed runs count, except in
-    the figures "among healthy", which show what they do.
+    Parameters
+    ----------
+    figure : str
+        The field of a run.
+    title : str
+        What it is called, with its unit.
+    unit : str
+        Of differences, for people; empty for that of the numbers that are predicted.
+    factor : float
+        By which figures are multiplied to be shown.
+    digits : str
+        The format in which they then are.
+    """
+
+    figure: str
+    title: str
+    unit: str
+    factor: float
+    digits: str
+
+    def shown(self, value: float | None) -> str:
+        """A figure for people."""
+        return "-" if value is None else format(self.factor * value, self.digits)
+
+
+ERROR_RATE = Measure("error_rate", "test error rate, per cent", "points", 100, ".2f")
+RMSE = Measure("rmse", "test error, root mean square", "", 1, ".4g")
+MEASURES = {measure.figure: measure for measure in (ERROR_RATE, RMSE)}
+
+
+def tabulate(
+    arms: Sequence[str], runs: Sequence[Run], measure: Measure = ERROR_RATE, test_to_train: float = 0.0
+) -> dict[str, Any]:
+    """The figures of every arm, seed by seed, and their summary; `test_to_train` is as for `compare_pairs`.
+
+    Failed runs have no error: they are listed, and left out of means and pairs. Collapsed runs count, except in the
+    figures "among healthy", which show what they do.
     """
     by_arm = {name: sorted((run for run in runs if run.arm == name), key=lambda run: run.seed) for name in arms}
     healthy = {name: [run for run in of_arm if not run.collapsed] for name, of_arm in by_arm.items()}
     return {
-        "arms": {name: _figures(of_arm) for name, of_arm in by_arm.items()},
+        "arms": {name: _figures(of_arm, measure) for name, of_arm in by_arm.items()},
         "summary": {
-            "arms": {name: _summary(of_arm) for name, of_arm in by_arm.items()},
-            "pairs": compare_pairs({name: _rates(of_arm) for name, of_arm in by_arm.items()}),
-            "pairs_among_healthy": compare_pairs({name: _rates(of_arm) for name, of_arm in healthy.items()}),
+            "arms": {name: _summary(of_arm, measure, test_to_train) for name, of_arm in by_arm.items()},
+            "pairs": _pairs(by_arm, measure, test_to_train),
+            "pairs_among_healthy": _pairs(healthy, measure, test_to_train),
         },
     }
 
 
-def _rates(runs: Sequence[Run]) -> dict[int, float]:
-    return {run.seed: run.error_rate for run in runs if run.error_rate is not None}
+def _pairs(by_arm: Mapping[str, Sequence[Run]], measure: Measure, test_to_train: float) -> list[dict[str, Any]]:
+    return compare_pairs({name: _errors(of_arm, measure) for name, of_arm in by_arm.items()}, test_to_train)
 
 
-def _figures(runs: Sequence[Run]) -> dict[str, Any]:
+def _errors(runs: Sequence[Run], measure: Measure) -> dict[int, float]:
+    errors = {run.seed: getattr(run, measure.figure) for run in runs}
+    return {seed: error for seed, error in errors.items() if error is not None}
+
+
+def _figures(runs: Sequence[Run], measure: Measure) -> dict[str, Any]:
     return {
-        "error_rate": [run.error_rate for run in runs],
+        measure.figure: [getattr(run, measure.figure) for run in runs],
+        **({"r2": [run.r2 for run in runs]} if measure is RMSE else {}),
         "seeds": [run.seed for run in runs],
         "collapsed_seeds": [run.seed for run in runs if run.collapsed],
         "failed": {str(run.seed): run.failure for run in runs if run.failure},
@@ -40,10 +83,12 @@ def _figures(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _summary(runs: Sequence[Run]) -> dict[str, Any]:
-    healthy = [run.error_rate for run in runs if run.error_rate is not None and not run.collapsed]
+def _summary(runs: Sequence[Run], measure: Measure, test_to_train: float) -> dict[str, Any]:
+    healthy = list(_errors([run for run in runs if not run.collapsed], measure).values())
+    explained = [run.r2 for run in runs if run.r2 is not None]
     return {
-        **summarise(list(_rates(runs).values())),
+        **summarise(list(_errors(runs, measure).values()), test_to_train),
+        **({"mean_r2": summarise(explained)["mean"]} if measure is RMSE else {}),
         "collapsed": sum(run.collapsed for run in runs),
         "failed": sum(bool(run.failure) for run in runs),
         "median_among_healthy": summarise(healthy)["median"],

@@ -1,10 +1,10 @@
-"""Live progress on a terminal, silence elsewhere. The only file that imports rich, and only when it shows it."""
+"""Live progress on a terminal, silence elsewhere; rich is imported only when it is shown."""
 
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 from stacked.callbacks import Callback, Record
 from stacked.errors import check_flag
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from stacked.training import Training
+
+T = TypeVar("T")
 
 _SECONDS_BETWEEN_UPDATES = 0.1
 
@@ -89,6 +91,23 @@ def training_display(wanted: bool | None) -> Iterator[Display]:
         return
     with _rich_progress() as progress:
         yield _RichDisplay(progress)
+
+
+def counted(items: Iterable[T], total: int, describe: Callable[[T], str]) -> Iterator[T]:
+    """The items, such as finished runs, with a bar on a terminal that says what came last; silent elsewhere."""
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    from rich.console import Console  # noqa: PLC0415 - slow to import
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    last = TextColumn("{task.description}")
+    bar = [TextColumn("runs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), last]
+    with Progress(*bar, console=Console(stderr=True)) as progress:
+        task = progress.add_task("starting", total=total)
+        for item in items:
+            progress.update(task, advance=1, description=describe(item))
+            yield item
 
 
 def _rich_progress() -> "Progress":

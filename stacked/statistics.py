@@ -2,6 +2,10 @@
 
 Error rates of few epochs can be far from normal (some runs collapse), so medians and a rank test stand beside means
 and their t intervals. The signed-rank test is about the median difference, and takes differences to be symmetric.
+
+Where every seed draws its own test rows, runs are not independent: they share most of their training rows, and a mean
+over J of them varies by more than variance / J. Nadeau and Bengio, "Inference for the generalization error" (2003),
+correct this to (1 / J + n_test / n_train) * variance, in the interval and in the t test alike.
 """
 
 import itertools
@@ -10,18 +14,22 @@ from typing import Any
 
 import numpy as np
 
+SIGNIFICANT = 0.05
+"""P-values below this are taken to show a difference."""
 
-def summarise(values: Sequence[float]) -> dict[str, Any]:
+
+def summarise(values: Sequence[float], test_to_train: float = 0.0) -> dict[str, Any]:
     """Mean with its 95 % interval, standard deviation, median, smallest and largest.
 
     The interval is Student's t; it and the deviation are None for fewer than two values, all figures for none.
+    `test_to_train` is as for `compare_pairs`.
     """
     array = np.asarray(values, dtype=float)
     some, several = len(array) > 0, len(array) > 1
     return {
         "n": len(array),
         "mean": float(array.mean()) if some else None,
-        "interval_95": mean_interval(array),
+        "interval_95": mean_interval(array, test_to_train=test_to_train),
         "standard_deviation": float(array.std(ddof=1)) if several else None,
         "median": float(np.median(array)) if some else None,
         "min": float(array.min()) if some else None,
@@ -29,30 +37,45 @@ def summarise(values: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def mean_interval(values: Any, confidence: float = 0.95) -> tuple[float, float] | None:
-    """Student's t interval of the mean; None for fewer than two values."""
+def mean_interval(values: Any, confidence: float = 0.95, *, test_to_train: float = 0.0) -> tuple[float, float] | None:
+    """Student's t interval of the mean; None for fewer than two values. `test_to_train` as for `compare_pairs`."""
     from scipy import stats  # noqa: PLC0415 - slow to import
 
     n = len(values)
     if n < 2:
         return None
-    half = stats.t.ppf((1 + confidence) / 2, n - 1) * np.std(values, ddof=1) / np.sqrt(n)
+    width = stats.t.ppf((1 + confidence) / 2, n - 1) * np.std(values, ddof=1)
+    half = width / np.sqrt(_effective(n, test_to_train))
     return float(np.mean(values) - half), float(np.mean(values) + half)
 
 
-def compare_pairs(arms: Mapping[str, Mapping[int, float]]) -> list[dict[str, Any]]:
+def corrected_t_test(differences: Any, test_to_train: float) -> float | None:
+    """P-value, two-sided, that the mean of differences over resampled splits is 0; None where they do not vary."""
+    from scipy import stats  # noqa: PLC0415 - slow to import
+
+    n, deviation = len(differences), np.std(differences, ddof=1)
+    if deviation == 0:
+        return None
+    t = np.mean(differences) / deviation * np.sqrt(_effective(n, test_to_train))
+    return float(2 * stats.t.sf(abs(t), n - 1))
+
+
+def compare_pairs(arms: Mapping[str, Mapping[int, float]], test_to_train: float = 0.0) -> list[dict[str, Any]]:
     """Paired differences of every two arms, over the seeds that both have.
 
     Each gives the mean difference with its t interval, the median difference, and the p-value of the Wilcoxon
-    signed-rank test; `p_holm` is corrected for the number of pairs that could be tested (Holm, 1979).
-    P-values are None where there are fewer than two seeds or no difference at all.
+    signed-rank test, or of the corrected t test; `p_holm` is corrected for the number of pairs that could be tested
+    (Holm, 1979). P-values are None where there are fewer than two seeds or no difference at all.
 
     Parameters
     ----------
     arms : mapping
         Name to error rates by seed.
+    test_to_train : float
+        How many rows are tested on for each that is trained on, where every seed draws its own: intervals and tests
+        are then corrected for the rows that seeds share. 0 where all seeds have the same split.
     """
-    pairs = [_compare(a, b, arms[a], arms[b]) for a, b in itertools.combinations(arms, 2)]
+    pairs = [_compare(a, b, arms[a], arms[b], test_to_train) for a, b in itertools.combinations(arms, 2)]
     for pair, corrected in zip(pairs, holm([pair["p"] for pair in pairs]), strict=True):
         pair["p_holm"] = corrected
     return pairs
@@ -69,6 +92,14 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return corrected
 
 
+def verdict(pair: Mapping[str, Any], n_pairs: int, test_to_train: float = 0.0) -> str:
+    """Whether a difference is told from 0 at the level of 5 %: "yes", "no", or "too few" seeds to ever tell."""
+    smallest = n_pairs * 2.0 ** (1 - pair["n"]) if test_to_train == 0 else 0.0
+    if smallest >= SIGNIFICANT or pair["n"] < 2:  # whatever the differences, no signed-rank test could show one
+        return "too few"
+    return "yes" if pair["p_holm"] is not None and pair["p_holm"] < SIGNIFICANT else "no"
+
+
 def same_distribution(ours: Sequence[float], theirs: Sequence[float]) -> float:
     """P-value of the two-sample Kolmogorov-Smirnov test that both were drawn from one distribution."""
     from scipy import stats  # noqa: PLC0415 - slow to import
@@ -76,12 +107,17 @@ def same_distribution(ours: Sequence[float], theirs: Sequence[float]) -> float:
     return float(stats.ks_2samp(ours, theirs).pvalue)
 
 
-def _compare(a: str, b: str, first: Mapping[int, float], second: Mapping[int, float]) -> dict[str, Any]:
-    from scipy import stats  # noqa: PLC0415 - slow to import
+def _effective(n: int, test_to_train: float) -> float:
+    """How many independent values tell as much: 1 / (1 / n + test_to_train)."""
+    return n / (1 + n * test_to_train)
 
+
+def _compare(
+    a: str, b: str, first: Mapping[int, float], second: Mapping[int, float], test_to_train: float
+) -> dict[str, Any]:
     differences = [first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())]
     difference = np.round(differences, 12)  # equal differences of error counts must tie as rates too
-    summary = summarise(difference.tolist())
+    summary = summarise(difference.tolist(), test_to_train)
     testable = len(difference) > 1 and bool(np.any(difference))
     return {
         "pair": [a, b],
@@ -89,5 +125,13 @@ def _compare(a: str, b: str, first: Mapping[int, float], second: Mapping[int, fl
         "mean_difference": summary["mean"],
         "interval_95": summary["interval_95"],
         "median_difference": summary["median"],
-        "p": float(stats.wilcoxon(difference).pvalue) if testable else None,
+        "p": _p_value(difference, test_to_train) if testable else None,
     }
+
+
+def _p_value(difference: Any, test_to_train: float) -> float | None:
+    from scipy import stats  # noqa: PLC0415 - slow to import
+
+    if test_to_train > 0:
+        return corrected_t_test(difference, test_to_train)
+    return float(stats.wilcoxon(difference).pvalue)

@@ -94,7 +94,7 @@ def test_a_seed_that_fails_or_is_warned_of_does_so_for_itself(data, tmp_path):
     """At this rate the loss of some seeds leaves the numbers in the last steps of the first layer."""
     reckless = TrainingConfig(epochs=3, batch_size=20, optimizer=SGD(4.02, momentum=0.9))
     arm = Arm("plain", (Plain(20, output="linear"), Plain(10)))
-    fatal = Recipe(recipe().classifier, reckless, recipe().finetuning)
+    fatal = Recipe(recipe().network, reckless, recipe().finetuning)
     folders = {n: TrialFolder(tmp_path / str(n), {}) for n in (1, 6)}
     runs = [list(finished_runs([arm], fatal, data, range(6), folders[n], jobs=1, together=n)) for n in folders]
     assert outcomes(runs[0]) == outcomes(runs[1])
@@ -136,7 +136,7 @@ def test_runs_of_other_settings_are_refused(tmp_path):
 def test_a_run_that_diverges_is_a_failed_run(data, tmp_path):
     diverging = TrainingConfig(epochs=2, batch_size=20, optimizer=SGD(1e30))
     arm = Arm("plain", (Plain(20, output="linear"), Plain(10)))
-    fatal = Recipe(recipe().classifier, diverging, diverging)
+    fatal = Recipe(recipe().network, diverging, diverging)
     assert run_alone(arm, fatal, data, 0).arrays == {}
     folder = TrialFolder(tmp_path, {})
     first, again = (list(finished_runs([arm], fatal, data, range(1), folder, jobs=1)) for _ in range(2))

@@ -92,6 +92,21 @@ def test_the_legend_counts_the_seeds_where_all_arms_have_as_many(drawn, arms, op
     assert legend(drawn(error_distributions, arms, **options)) == texts
 
 
+@pytest.mark.parametrize(
+    ("arms", "options", "scale", "label", "largest"),
+    [
+        (ALIKE, {}, "log", "test error rate (logarithmic)", 40),
+        ({"a": [0.0, 0.2]}, {}, "linear", "test error rate, per cent", 20),
+        ({"a": [51.0, 59.0]}, {"error": "miles"}, "linear", "miles", 59),
+    ],
+)
+def test_the_axis_shows_what_the_errors_are(drawn, arms, options, scale, label, largest):
+    (axes,) = drawn(error_distributions, arms, **options).axes
+    assert axes.get_xscale() == scale
+    assert axes.get_xlabel() == f"{label}; the bar marks the median"
+    assert max(dots.get_offsets()[:, 0].max() for dots in axes.collections if len(dots.get_offsets()) > 1) == largest
+
+
 # Losses
 
 

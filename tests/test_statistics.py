@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stacked.statistics import compare_pairs, holm, mean_interval, same_distribution, summarise
+from stacked.statistics import (
+    compare_pairs,
+    corrected_t_test,
+    holm,
+    mean_interval,
+    same_distribution,
+    summarise,
+    verdict,
+)
 
 RATES = [0.021, 0.034, 0.025, 0.029, 0.04, 0.022, 0.031]
 
@@ -231,3 +239,67 @@ def test_the_p_value_of_two_samples_is_that_of_all_ways_to_deal(shift):
 
 def test_the_same_sample_is_of_the_same_distribution():
     assert same_distribution(RATES, RATES) == 1
+
+
+def shared_rows(n_sets, seeds=10, n=60, fraction=0.2):
+    """Differences of two equally good predictors over splits of one table, shape `(n_sets, seeds)`.
+
+    y = a + b + noise; one learns by least squares from a alone, the other from b alone.
+    """
+    random, n_test = np.random.default_rng(5), int(n * fraction)
+    out = np.empty((n_sets, seeds))
+    for number in range(n_sets):
+        x = random.normal(size=(n, 2))
+        y = x.sum(axis=1) + random.normal(size=n)
+        for seed in range(seeds):
+            order = random.permutation(n)
+            train, test = order[n_test:], order[:n_test]
+            slopes = (x[train] * y[train, None]).sum(axis=0) / (x[train] ** 2).sum(axis=0)
+            errors = ((y[test, None] - x[test] * slopes) ** 2).mean(axis=0)
+            out[number, seed] = errors[0] - errors[1]
+    return out
+
+
+def test_the_corrected_interval_and_test_by_hand():
+    """Of 1, 2, 3, 6: mean 3, variance 14/3; the mean varies by (1/4 + 1/4) * 14/3 = 7/3."""
+    t = 3 / math.sqrt(7 / 3)
+    expected = 1 - 2 / math.pi * (t / math.sqrt(3) / (1 + t**2 / 3) + math.atan(t / math.sqrt(3)))  # Student's law, 3
+    (pair,) = compare_pairs({"a": by_seed([2, 4, 6, 10]), "b": by_seed([1, 2, 3, 4])}, test_to_train=1 / 4)
+    assert pair["p"] == corrected_t_test([1, 2, 3, 6], 1 / 4)
+    assert pair["p"] == pytest.approx(expected, rel=1e-10)
+    half = stats.t.ppf(0.975, 3) * math.sqrt(7 / 3)
+    assert pair["interval_95"] == pytest.approx((3 - half, 3 + half), rel=1e-12)
+    assert summarise([1, 2, 3, 6], 1 / 4)["interval_95"] == pytest.approx((3 - half, 3 + half), rel=1e-12)
+
+
+def test_without_test_rows_the_corrected_test_is_students():
+    assert corrected_t_test(RATES, 0.0) == pytest.approx(stats.ttest_1samp(RATES, 0).pvalue, rel=1e-12)
+
+
+def test_runs_that_share_rows_are_told_apart_too_often_unless_that_is_corrected():
+    differences = shared_rows(1000)
+    naive = np.mean(stats.ttest_1samp(differences, 0, axis=1).pvalue < 0.05)
+    corrected = np.mean([corrected_t_test(row, 0.25) < 0.05 for row in differences])
+    assert naive > 0.25
+    assert abs(corrected - 0.05) < 0.03
+
+
+def test_differences_that_do_not_vary_are_not_tested():
+    (pair,) = compare_pairs({"a": by_seed([0.3, 0.4]), "b": by_seed([0.2, 0.3])}, test_to_train=0.25)
+    assert pair["p"] is None
+
+
+@pytest.mark.parametrize(
+    ("n", "p", "test_to_train", "said"),
+    [
+        (10, 0.049, 0.0, "yes"),
+        (10, 0.051, 0.0, "no"),
+        (10, None, 0.0, "no"),
+        (5, 0.01, 0.0, "too few"),  # with three pairs the smallest p of five seeds is 3/16
+        (7, 0.01, 0.0, "yes"),
+        (2, 0.01, 0.25, "yes"),
+        (1, None, 0.25, "too few"),
+    ],
+)
+def test_a_verdict_needs_seeds_enough(n, p, test_to_train, said):
+    assert verdict({"n": n, "p_holm": p}, 3, test_to_train) == said

@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from stacked.cli import encode, evaluate, export, finetune, inspect, plot, predict, pretrain, search
+from stacked.cli import compare, encode, evaluate, export, finetune, inspect, plot, predict, pretrain, search
 from stacked.cli.cache import app as cache_app
 from stacked.cli.guard import new_app
 
 app = new_app("Greedy layer-wise stacked pretraining.", completion=True)
 app.command("pretrain")(pretrain.command)
 app.command("finetune")(finetune.command)
+app.command("compare")(compare.command)
 app.command("encode")(encode.encode_command)
 app.command("reconstruct")(encode.reconstruct_command)
 app.command("predict")(predict.command)

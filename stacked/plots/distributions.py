@@ -19,19 +19,24 @@ def error_distributions(
     title: str,
     reference: Mapping[str, Sequence[float]] | None = None,
     reference_name: str = "reference",
+    error: str = "",
 ) -> None:
-    """Every error rate of every arm as a dot on a logarithmic axis, medians marked; a reference below each arm.
+    """Every error of every arm as a dot, medians marked; a reference below each arm.
+
+    The axis is logarithmic for error rates, unless one of them is zero.
 
     Parameters
     ----------
     arms, reference : mapping
-        Name to error rates as fractions.
+        Name to error rates as fractions, or to other errors.
     path : Path
         The PNG to write.
     title : str
         Above the figure.
     reference_name : str
         What the legend calls the reference.
+    error : str
+        What other errors are called; empty for error rates, which are shown in per cent.
     """
     theirs = {name: rates for name, rates in (reference or {}).items() if name in arms}
     strips = [(arms, 0.12, COLOURS[0], _runs(arms)), (theirs, -0.2, GREY, f"{reference_name}, {_runs(theirs)}")]
@@ -41,13 +46,13 @@ def error_distributions(
     for rates, height, colour, label in strips:
         for i, name in enumerate(arms):
             if len(rates.get(name, ())) > 0:
-                legend[label] = _strip(axes, 100 * np.asarray(rates[name]), height - i, colour)
+                legend[label] = _strip(axes, np.asarray(rates[name]) * (1 if error else 100), height - i, colour)
     axes.set_yticks([-i for i in range(len(arms))], list(arms))
-    axes.set_xscale("log")
-    ticks = _ticks(*axes.get_xlim())
-    axes.set_xticks(ticks, [f"{tick:g} %" for tick in ticks])
-    axes.set_xticks([], minor=True)
-    axes.set_xlabel("test error rate (logarithmic); the bar marks the median")
+    some_are_zero = any(min(rates) <= 0 for rates in (*arms.values(), *theirs.values()) if len(rates) > 0)
+    if not error and not some_are_zero:
+        _percentages(axes)
+        error = "test error rate (logarithmic)"
+    axes.set_xlabel(f"{error or 'test error rate, per cent'}; the bar marks the median")
     axes.set_title(title, loc="left", color=INK)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
@@ -67,6 +72,13 @@ def _strip(axes: Axes, percent: Any, height: float, colour: str) -> PathCollecti
     jitter = np.random.default_rng(0).uniform(-0.08, 0.08, len(percent))
     axes.vlines(np.median(percent), height - 0.14, height + 0.14, color=colour, linewidth=2.5)
     return axes.scatter(percent, height + jitter, s=22, color=colour, alpha=0.75, linewidths=0)
+
+
+def _percentages(axes: Axes) -> None:
+    axes.set_xscale("log")
+    ticks = _ticks(*axes.get_xlim())
+    axes.set_xticks(ticks, [f"{tick:g} %" for tick in ticks])
+    axes.set_xticks([], minor=True)
 
 
 def _ticks(low: float, high: float) -> list[float]:

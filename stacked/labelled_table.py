@@ -1,0 +1,162 @@
+"""A table of one's own with labels, and how it is parted for a comparison, seed by seed.
+
+Rows without a label belong to the training side of every split: they are pretrained on, and nothing else.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stacked.errors import check_number, mismatch
+from stacked.picked_rows import picked
+from stacked.randomness import Seeded, Stream
+from stacked.rows import Array, Rows, as_rows, fingerprint
+from stacked.splits import Split
+from stacked.targets import Target
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledTable:
+    """Rows with labels, some maybe without.
+
+    Parameters
+    ----------
+    rows : Rows
+        Shape `(n, n_inputs)`, in memory or not.
+    target : Target
+        Classes or numbers, one a row or none.
+    test : (Rows, Target), optional
+        What every seed is tested on; of its rows those without a label are left out. Without it every seed draws
+        its own test rows.
+    test_fraction : float
+        Share of the labelled rows that is drawn for testing, up to a half; of every class as much.
+    validation_fraction : float
+        Share of the labelled rows of the training side that is kept from training, in the same way, to measure on
+        after every epoch.
+
+    Raises
+    ------
+    StackedError
+        When rows and labels do not fit, or are too few to be parted.
+    """
+
+    rows: Rows
+    target: Target
+    test: tuple[Rows, Target] | None = None
+    test_fraction: float = 0.2
+    validation_fraction: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_lengths("labels", as_rows(self.rows, "rows"), self.target)
+        check_number("test_fraction", self.test_fraction, 0.01, 0.5)
+        check_number("validation_fraction", self.validation_fraction, 0, 0.5)
+        if self.test is None:
+            self._check_parts()
+        else:
+            self._check_test(*self.test)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether all seeds have the same split."""
+        return self.test is not None and self.validation_fraction == 0
+
+    @property
+    def n_tested(self) -> int:
+        """Rows that a seed is tested on."""
+        return _share(self.target.n_labelled, self.test_fraction) if self.test is None else self.test[1].n_labelled
+
+    @property
+    def n_trained(self) -> int:
+        """Labelled rows of the training side, those to validate on among them."""
+        return self.target.n_labelled - (self.n_tested if self.test is None else 0)
+
+    @property
+    def test_to_train(self) -> float:
+        """Rows tested on for each trained on, where every seed draws its own; 0 where all have the same."""
+        return self.n_tested / self.n_trained if self.test is None else 0.0
+
+    def split(self, seed: int) -> Split:
+        """The split of a seed, the same at every call and for every arm."""
+        randomness = Seeded(seed)
+        labelled, all_rows = np.flatnonzero(self.target.labelled), np.arange(len(self.target.values))
+        tested = labelled[:0]
+        if self.test is None:
+            tested = self._drawn(labelled, self.test_fraction, randomness.stream("split", "test"))
+        rest = np.setdiff1d(labelled, tested)
+        validating = self._drawn(rest, self.validation_fraction, randomness.stream("split", "validation"))
+        training = np.setdiff1d(all_rows, np.concatenate([tested, validating]))
+        source, target, numbers = self.rows, self.target, tested
+        if self.test is not None:
+            (source, target), numbers = self.test, np.flatnonzero(self.test[1].labelled)
+        return Split(
+            picked(self.rows, training),
+            labels_of(self.target, training),
+            picked(source, numbers),
+            labels_of(target, numbers),
+            numbers,
+            (picked(self.rows, validating), labels_of(self.target, validating)) if len(validating) else None,
+        )
+
+    def fingerprints(self) -> dict[str, str]:
+        """What tells the rows and labels from all others."""
+        tables = {"rows": self.rows, "labels": self.target.values[:, None]}
+        if self.test is not None:
+            tables |= {"test rows": self.test[0], "test labels": self.test[1].values[:, None]}
+        return {name: fingerprint(table)[:12] for name, table in tables.items()}
+
+    def _drawn(self, numbers: NDArray[np.int64], fraction: float, stream: Stream) -> NDArray[np.int64]:
+        classes = self.target.values[numbers] if self.target.is_classes else np.zeros(len(numbers))
+        drawn: NDArray[np.int64] = numbers[drawn_share(classes, fraction, stream)]
+        return drawn
+
+    def _check_parts(self) -> None:
+        labels = self.target.values[self.target.labelled]
+        if not 0 < self.n_tested < len(labels):
+            expected, received = "labelled rows for both sides", f"{self.test_fraction} of {len(labels)} rows"
+            raise mismatch(
+                "test_fraction", expected=expected, received=received, remedy="label more rows, or change it"
+            )
+        counts = np.bincount(labels) if self.target.is_classes else np.array([len(labels)])
+        if counts.min() < 2:
+            expected = "at least two rows of every class, to part them"
+            received = f"{counts.min()} of class {self.target.classes[int(counts.argmin())]!r}"
+            remedy = "add rows of this class, leave it out, or name a test file"
+            raise mismatch("labels", expected=expected, received=received, remedy=remedy)
+
+    def _check_test(self, rows: Rows, target: Target) -> None:
+        _check_lengths("test labels", as_rows(rows, "test rows", self.rows.shape[1]), target)
+        if target.classes != self.target.classes:
+            expected = f"classes {self.target.classes}" if self.target.is_classes else "numbers, as for training"
+            remedy = "read them with the classes of the training labels"
+            received = f"classes {target.classes}" if target.is_classes else "numbers"
+            raise mismatch("test labels", expected=expected, received=received, remedy=remedy)
+
+
+def labels_of(target: Target, numbers: NDArray[np.int64]) -> Array:
+    """Labels as networks are trained on them: whole numbers, or floats with NaN where there is none."""
+    values, labelled = target.values[numbers], target.labelled[numbers]
+    return values if labelled.all() else np.where(labelled, values, np.nan)
+
+
+def drawn_share(classes: Array, fraction: float, stream: Stream) -> NDArray[np.bool_]:
+    """Which of some rows are drawn, shape `(n,)`: a share of all, rounded, and of each class to within one row.
+
+    The rows are put in random order within their classes, class after class, and so many are taken at even distances.
+    """
+    order = stream.permutation(len(classes)).numpy()
+    order = order[np.argsort(classes[order], kind="stable")]
+    reached = np.array([_share(n, fraction) for n in range(len(classes) + 1)])
+    drawn = np.zeros(len(classes), bool)
+    drawn[order] = np.diff(reached) > 0
+    return drawn
+
+
+def _share(n: int, fraction: float) -> int:
+    return int(n * fraction + 0.5)
+
+
+def _check_lengths(name: str, rows: Rows, target: Target) -> None:
+    if len(target.values) != len(rows):
+        expected, received = f"one for each of {len(rows)} rows", f"{len(target.values)}"
+        raise mismatch(name, expected=expected, received=received, remedy="pass the labels of these very rows")
