@@ -55,7 +55,12 @@ ORDER = [
     *("neighbours", "index_files", "retrieval"),
     *("trial", "trial_folder", "campaign", "comparison", "statistics", "error_table", "measures"),
     *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter", "plots"),
-    *("cli.guard", "cli.one_voice", "cli.sizes", "cli.cache", "cli.pretrain", "cli", "__main__"),
+    *("report.html", "report.words", "report.scales", "report.pictures", "report.contents", "report.facts"),
+    *("report.results", "report.trials", "report.findings", "report.of_comparison", "report.of_model"),
+    *("report.charts", "report.tables", "report.trees"),
+    *("report.compared", "report.runs", "report.curves", "report.weights", "report.examples", "report.background"),
+    *("report.page", "report"),
+    *("cli.guard", "cli.one_voice", "cli.sizes", "cli.cache", "cli.pretrain", "cli.report", "cli", "__main__"),
 ]
 ONLY_IN = {
     "h5py": {"hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "hdf5_tables"},
@@ -63,7 +68,7 @@ ONLY_IN = {
     "rich": {"progress"},
     "joblib": {"campaign"},
     "torch.distributed": {"ranks"},
-    "typer": {"cli.guard", "cli.cache", "cli.pretrain", "cli"},
+    "typer": {"cli.guard", "cli.cache", "cli.pretrain", "cli.report", "cli"},
     "lazy_loader": {""},
 }
 LIBRARIES = ["torch", "numpy", "h5py", "safetensors"]
@@ -157,7 +162,14 @@ def test_using_the_package_loads_nothing_heavy_besides_torch():
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["cache", "--help"], ["cache", "prune", "--help"], ["pretrain", "--help"]],
+    [
+        ["--help"],
+        ["--version"],
+        ["cache", "--help"],
+        ["cache", "prune", "--help"],
+        ["pretrain", "--help"],
+        ["report", "--help"],
+    ],
 )
 def test_help_loads_no_library(arguments):
     command = f"""

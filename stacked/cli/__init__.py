@@ -11,9 +11,11 @@ import typer
 from stacked.cli.cache import app as cache_app
 from stacked.cli.guard import new_app
 from stacked.cli.pretrain import command as pretrain
+from stacked.cli.report import command as report
 
 app = new_app("Greedy layer-wise stacked pretraining.")
 app.command("pretrain")(pretrain)
+app.command("report")(report)
 app.add_typer(cache_app, name="cache")
 
 

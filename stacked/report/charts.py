@@ -1,0 +1,162 @@
+"""Drawings in SVG that take their colours and letters from the page.
+
+Places are given in per cent of the drawing and sizes in pixels, so that a chart is as wide as there is room while its
+letters, dots and lines keep their size.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from stacked.report.html import Html, element, joined
+from stacked.report.scales import Scale
+from stacked.report.words import shortened
+
+Ticks = Sequence[tuple[float, str]]
+"""Places along an axis, in per cent from its low end, and what is written there."""
+
+_LONGEST_NAME = 36
+"""Letters that fit across a narrow chart."""
+
+N_STYLES = 8
+"""So many lines are told apart by colour and dashes; the style sheet has them as `.s0` and so on."""
+
+
+class Dot(NamedTuple):
+    """One run: where it lies along the axis, what it is, and whether it is marked as an odd one."""
+
+    place: float
+    title: str
+    hollow: bool = False
+
+
+class Strip(NamedTuple):
+    """The runs of one arm, and the place of their median."""
+
+    name: str
+    dots: Sequence[Dot]
+    median: float
+
+
+class Interval(NamedTuple):
+    """A difference: what it is between, and the places of the ends of its interval and of its mean."""
+
+    name: str
+    low: float
+    mean: float
+    high: float
+
+
+def strips(rows: Sequence[Strip], ticks: Ticks, label: str) -> Html:
+    """A line of dots for each arm, below its name, above one axis."""
+    height = 52 * len(rows) + 8
+    marks = [mark for i, row in enumerate(rows) for mark in _strip(row, 52 * i)]
+    return _drawing(height, joined(_across(ticks, height), *marks), label, class_="strips")
+
+
+def intervals(rows: Sequence[Interval], zero: float, ticks: Ticks, label: str) -> Html:
+    """A dot in its interval for each difference, below its name, and a line where there is none."""
+    height = 46 * len(rows) + 8
+    none = element("line", class_="zero", x1=_per_cent(zero), x2=_per_cent(zero), y1=0, y2="100%")
+    marks = [mark for i, row in enumerate(rows) for mark in _interval(row, 46 * i)]
+    return _drawing(height, joined(_across(ticks, height), none, *marks), label, class_="strips")
+
+
+def lines(curves: Mapping[str, Sequence[tuple[float, float]]], x: Ticks, y: Ticks, label: str) -> Html:
+    """Lines through points, given as places along both axes in per cent; each in the style of its turn."""
+    height = 220
+    drawn = [_line(i, points) for i, points in enumerate(curves.values())]
+    return _drawing(height, joined(_across(x, height), _down(y, lines=True), *drawn), label, class_="lines")
+
+
+def heat_map(uri: str, rows: Sequence[str], height: int, label: str) -> Html:
+    """A picture, stretched to the drawing, with the names of its rows at its left; there may be none."""
+    names = [((i + 0.5) / len(rows) * 100, name) for i, name in enumerate(rows)]
+    picture = element("image", href=uri, width="100%", height="100%", preserveAspectRatio="none")
+    frame = element("rect", class_="frame", width="100%", height="100%")
+    body = joined(picture, frame, _down(names, lines=False, flip=False))
+    return _drawing(height, body, label, class_="heat" if rows else "heat bare")
+
+
+def legend(names: Sequence[str]) -> Html | None:
+    """What each style of `lines` stands for; none for a single line."""
+    if len(names) < 2:
+        return None
+    entries = [element("li", _sample(i), name) for i, name in enumerate(names)]
+    return element("ul", *entries, class_="legend")
+
+
+def ticks_of(scale: Scale, texts: Mapping[float, str]) -> Ticks:
+    """The ticks of an axis with their texts."""
+    return [(scale.place(value), text) for value, text in texts.items()]
+
+
+def _drawing(height: int, body: Html, label: str, *, class_: str) -> Html:
+    return element("svg", body, class_=class_, role="img", aria_label=label, width="100%", height=height)
+
+
+def _across(ticks: Ticks, height: int) -> Html:
+    """The ticks of the axis below, with lines through the drawing."""
+    drawn = [_at(place, 0, place, 100) for place, _ in ticks]
+    texts = [element("text", text, x=_per_cent(place), y=height + 18) for place, text in ticks]
+    return element("g", *drawn, *texts, class_="across", aria_hidden="true")
+
+
+def _down(ticks: Ticks, *, lines: bool, flip: bool = True) -> Html:
+    """The ticks of the axis at the left; places count from below unless told otherwise."""
+    places = [(100 - place if flip else place, text) for place, text in ticks]
+    drawn = [_at(0, place, 100, place) for place, _ in places if lines]
+    texts = [element("text", text, x=-8, y=_per_cent(place), dy="0.33em") for place, text in places]
+    return element("g", *drawn, *texts, class_="down", aria_hidden="true")
+
+
+def _at(x1: float, y1: float, x2: float, y2: float) -> Html:
+    ends = {"x1": x1, "y1": y1, "x2": x2, "y2": y2}
+    return element("line", **{name: _per_cent(place) for name, place in ends.items()})
+
+
+def _strip(row: Strip, top: int) -> list[Html]:
+    name = element("text", shortened(row.name, _LONGEST_NAME), class_="name", x=0, y=top + 14)
+    middle = top + 36
+    place = _per_cent(row.median)
+    median = element("line", class_="median", x1=place, x2=place, y1=middle - 13, y2=middle + 13)
+    return [name, median, *(_dot(i, dot, middle) for i, dot in enumerate(row.dots))]
+
+
+def _interval(row: Interval, top: int) -> list[Html]:
+    middle = top + 33
+    low, high = _per_cent(row.low), _per_cent(row.high)
+    name = element("text", shortened(row.name, _LONGEST_NAME), class_="name", x=0, y=top + 14)
+    return [
+        name,
+        element("line", class_="interval", x1=low, x2=high, y1=middle, y2=middle),
+        element("circle", cx=_per_cent(row.mean), cy=middle, r=5),
+    ]
+
+
+def _dot(number: int, dot: Dot, middle: int) -> Html:
+    """A dot, moved up or down a little, so that runs with one figure are all seen."""
+    moved = (number * 0.618034) % 1 * 16 - 8  # the golden ratio: neighbours in turn lie far apart
+    style = "dot hollow" if dot.hollow else "dot"
+    return element(
+        "circle", element("title", dot.title), class_=style, cx=_per_cent(dot.place), cy=middle + moved, r=4
+    )
+
+
+def _line(number: int, points: Sequence[tuple[float, float]]) -> Html:
+    """A line in coordinates that are stretched, and dots in others that are not, where there are few."""
+    path = " ".join(f"{x:.2f},{100 - y:.2f}" for x, y in points)
+    line = element("polyline", points=path, vector_effect="non-scaling-stroke")
+    stretched = element("svg", line, viewBox="0 0 100 100", preserveAspectRatio="none", width="100%", height="100%")
+    few = points if len(points) <= 12 else ()
+    dots = [element("circle", cx=_per_cent(x), cy=_per_cent(100 - y), r=2.5) for x, y in few]
+    return element("g", stretched, *dots, class_=f"curve s{number % N_STYLES}")
+
+
+def _sample(number: int) -> Html:
+    line = element("line", x1=1, x2=25, y1=6, y2=6)
+    inner = element("g", line, class_=f"curve s{number % N_STYLES}")
+    return element("svg", inner, class_="sample", width=26, height=12, aria_hidden="true")
+
+
+def _per_cent(place: float) -> str:
+    return f"{place:.2f}%"
