@@ -57,7 +57,7 @@ ORDER = [
     *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter", "plots"),
     *("report.html", "report.words", "report.scales", "report.pictures", "report.contents", "report.facts"),
     *("report.results", "report.trials", "report.findings", "report.of_comparison", "report.of_model"),
-    *("report.charts", "report.tables", "report.trees"),
+    *("report.charts", "report.figures", "report.tables", "report.trees"),
     *("report.compared", "report.runs", "report.curves", "report.weights", "report.examples", "report.background"),
     *("report.page", "report"),
     *("cli.guard", "cli.one_voice", "cli.sizes", "cli.cache", "cli.pretrain", "cli.report", "cli", "__main__"),

@@ -24,5 +24,14 @@ def settings(contents: Contents) -> Html | None:
 
 
 def repeat(contents: Contents) -> Html | None:
-    """The command or program."""
-    return element("pre", element("code", contents.repeat), tabindex=0) if contents.repeat else None
+    """The command."""
+    return _program(contents.repeat)
+
+
+def use(contents: Contents) -> Html | None:
+    """The program."""
+    return _program(contents.use)
+
+
+def _program(text: str) -> Html | None:
+    return element("pre", element("code", text), tabindex=0) if text else None

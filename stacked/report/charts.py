@@ -18,7 +18,7 @@ _LONGEST_NAME = 36
 """Letters that fit across a narrow chart."""
 
 N_STYLES = 8
-"""So many lines are told apart by colour and dashes; the style sheet has them as `.s0` and so on."""
+"""So many colours tell lines apart; the style sheet has them as `.s0` and so on."""
 
 
 class Dot(NamedTuple):
@@ -46,6 +46,15 @@ class Interval(NamedTuple):
     high: float
 
 
+class Curve(NamedTuple):
+    """A line: its name, which colour it has, whether it is dashed, and its points as places along both axes."""
+
+    name: str
+    style: int
+    is_dashed: bool
+    points: Sequence[tuple[float, float]]
+
+
 def strips(rows: Sequence[Strip], ticks: Ticks, label: str) -> Html:
     """A line of dots for each arm, below its name, above one axis."""
     height = 52 * len(rows) + 8
@@ -61,28 +70,26 @@ def intervals(rows: Sequence[Interval], zero: float, ticks: Ticks, label: str) -
     return _drawing(height, joined(_across(ticks, height), none, *marks), label, class_="strips")
 
 
-def lines(curves: Mapping[str, Sequence[tuple[float, float]]], x: Ticks, y: Ticks, label: str) -> Html:
-    """Lines through points, given as places along both axes in per cent; each in the style of its turn."""
+def lines(curves: Sequence[Curve], x: Ticks, y: Ticks, label: str) -> Html:
+    """Lines through points."""
     height = 220
-    drawn = [_line(i, points) for i, points in enumerate(curves.values())]
-    return _drawing(height, joined(_across(x, height), _down(y, lines=True), *drawn), label, class_="lines")
+    return _drawing(height, joined(_across(x, height), _down(y), *map(_line, curves)), label, class_="lines")
 
 
 def heat_map(uri: str, rows: Sequence[str], height: int, label: str) -> Html:
     """A picture, stretched to the drawing, with the names of its rows at its left; there may be none."""
-    names = [((i + 0.5) / len(rows) * 100, name) for i, name in enumerate(rows)]
+    names = _beside([(100 - (i + 0.5) / len(rows) * 100, name) for i, name in enumerate(rows)])
     picture = element("image", href=uri, width="100%", height="100%", preserveAspectRatio="none")
     frame = element("rect", class_="frame", width="100%", height="100%")
-    body = joined(picture, frame, _down(names, lines=False, flip=False))
-    return _drawing(height, body, label, class_="heat" if rows else "heat bare")
+    beside = element("g", names, class_="down", aria_hidden="true")
+    return _drawing(height, joined(picture, frame, beside), label, class_="heat" if rows else "heat bare")
 
 
-def legend(names: Sequence[str]) -> Html | None:
-    """What each style of `lines` stands for; none for a single line."""
-    if len(names) < 2:
+def legend(curves: Sequence[Curve]) -> Html | None:
+    """What each of several lines stands for."""
+    if len(curves) < 2:
         return None
-    entries = [element("li", _sample(i), name) for i, name in enumerate(names)]
-    return element("ul", *entries, class_="legend")
+    return element("ul", *(element("li", _sample(curve), curve.name) for curve in curves), class_="legend")
 
 
 def ticks_of(scale: Scale, texts: Mapping[float, str]) -> Ticks:
@@ -101,12 +108,15 @@ def _across(ticks: Ticks, height: int) -> Html:
     return element("g", *drawn, *texts, class_="across", aria_hidden="true")
 
 
-def _down(ticks: Ticks, *, lines: bool, flip: bool = True) -> Html:
-    """The ticks of the axis at the left; places count from below unless told otherwise."""
-    places = [(100 - place if flip else place, text) for place, text in ticks]
-    drawn = [_at(0, place, 100, place) for place, _ in places if lines]
-    texts = [element("text", text, x=-8, y=_per_cent(place), dy="0.33em") for place, text in places]
-    return element("g", *drawn, *texts, class_="down", aria_hidden="true")
+def _down(ticks: Ticks) -> Html:
+    """The ticks of the axis at the left, with lines through the drawing."""
+    drawn = [_at(0, 100 - place, 100, 100 - place) for place, _ in ticks]
+    return element("g", *drawn, _beside(ticks), class_="down", aria_hidden="true")
+
+
+def _beside(ticks: Ticks) -> Html:
+    """Texts at the left of the drawing."""
+    return joined(*(element("text", text, x=-8, y=_per_cent(100 - place), dy="0.33em") for place, text in ticks))
 
 
 def _at(x1: float, y1: float, x2: float, y2: float) -> Html:
@@ -142,20 +152,23 @@ def _dot(number: int, dot: Dot, middle: int) -> Html:
     )
 
 
-def _line(number: int, points: Sequence[tuple[float, float]]) -> Html:
+def _line(curve: Curve) -> Html:
     """A line in coordinates that are stretched, and dots in others that are not, where there are few."""
-    path = " ".join(f"{x:.2f},{100 - y:.2f}" for x, y in points)
+    path = " ".join(f"{x:.2f},{100 - y:.2f}" for x, y in curve.points)
     line = element("polyline", points=path, vector_effect="non-scaling-stroke")
     stretched = element("svg", line, viewBox="0 0 100 100", preserveAspectRatio="none", width="100%", height="100%")
-    few = points if len(points) <= 12 else ()
+    few = curve.points if len(curve.points) <= 12 else ()
     dots = [element("circle", cx=_per_cent(x), cy=_per_cent(100 - y), r=2.5) for x, y in few]
-    return element("g", stretched, *dots, class_=f"curve s{number % N_STYLES}")
+    return element("g", stretched, *dots, class_=_style(curve))
 
 
-def _sample(number: int) -> Html:
-    line = element("line", x1=1, x2=25, y1=6, y2=6)
-    inner = element("g", line, class_=f"curve s{number % N_STYLES}")
+def _sample(curve: Curve) -> Html:
+    inner = element("g", element("line", x1=1, x2=25, y1=6, y2=6), class_=_style(curve))
     return element("svg", inner, class_="sample", width=26, height=12, aria_hidden="true")
+
+
+def _style(curve: Curve) -> str:
+    return f"curve s{curve.style % N_STYLES}" + " dashed" * curve.is_dashed
 
 
 def _per_cent(place: float) -> str:

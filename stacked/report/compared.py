@@ -5,6 +5,7 @@ from typing import Any
 
 from stacked.report.charts import Interval, intervals, ticks_of
 from stacked.report.contents import ArmFigures, Comparison, Contents, Measure
+from stacked.report.figures import figure
 from stacked.report.findings import verdict
 from stacked.report.html import Html, Piece, element, joined
 from stacked.report.scales import drawable, scale_of
@@ -36,7 +37,7 @@ def _arms(comparison: Comparison) -> Html:
 
 def _figures(arm: ArmFigures, measure: Measure) -> list[Piece]:
     summary, show = arm.summary, measure.shown
-    ends = f"{show(summary.get('min'))} to {show(summary.get('max'))}" if arm.values else DASH
+    ends = f"{show(summary.get('min'))} to {show(summary.get('max'))}" if arm.values and "min" in summary else DASH
     mean = with_interval(summary.get("mean"), summary.get("interval_95"), measure)
     return [arm.name, number(len(arm.values)), mean, show(summary.get("median")), ends]
 
@@ -65,7 +66,7 @@ def _differences(comparison: Comparison) -> Html | None:
     lines += [[*_difference(pair, measure, "*"), "", ""] for pair in comparison.pairs_among_healthy]
     unit = ", points" if measure.is_share else ""
     shown = table(f"Differences between arms with the same seed{unit}", head, lines)
-    return joined(_chart(comparison), shown, _note(comparison))
+    return joined(shown, _note(comparison), _chart(comparison))
 
 
 def _difference(pair: Mapping[str, Any], measure: Measure, mark: str = "") -> list[Piece]:
@@ -96,10 +97,8 @@ def _chart(comparison: Comparison) -> Html | None:
         for row, pair in zip(rows, known, strict=True)
     ]
     drawn = intervals(rows, scale.place(0), ticks, "Mean differences: " + "; ".join(texts))
-    below = (
-        f"Mean difference of the {measure.name.lower()} with its 95{NBSP}% interval; below 0, the first is better."
-    )
-    return element("figure", drawn, element("figcaption", below))
+    note = f"Mean difference with its 95{NBSP}% interval; below 0, the first of the two is better."
+    return figure(f"{measure.name}, seed by seed", note, drawn)
 
 
 def _points(pair: Mapping[str, Any]) -> tuple[float, float, float]:

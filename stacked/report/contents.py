@@ -24,7 +24,7 @@ class Measure:
 
     def tick(self, value: float) -> str:
         """A round value as it stands along an axis."""
-        return number(100 * value if self.is_share else value) + self.unit
+        return number(100 * value if self.is_share else value, ".4g") + self.unit
 
     @property
     def unit(self) -> str:
@@ -125,8 +125,8 @@ class Contents:
         Terms and what they are.
     settings : dict or list
         Fit for JSON.
-    repeat : str
-        The command or program that does it again.
+    repeat, use : str
+        The command that does it again; the program that uses what came of it.
     """
 
     title: str
@@ -142,3 +142,4 @@ class Contents:
     environment: Mapping[str, str] = field(default_factory=dict)
     settings: Any = None
     repeat: str = ""
+    use: str = ""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from stacked.report.contents import Contents, Mistakes, Reconstructed
+from stacked.report.figures import figure
 from stacked.report.html import Html, element, joined
 from stacked.report.pictures import data_uri, image_side, mosaic
 from stacked.report.tables import table
@@ -39,8 +40,8 @@ def _pictures(shown: Reconstructed, side: int) -> Html:
         )
         for i in range(len(shown.rows))
     ]
-    caption = f"{len(shown.rows)} test rows: the original on top, below it {listed(arms)}, downwards."
-    return element("figure", element("div", *made, class_="pictures"), element("figcaption", caption))
+    note = f"The original on top, below it what {listed(arms)} make{'s' * (len(arms) == 1)} of it."
+    return figure(f"{len(shown.rows)} test rows", note, element("div", *made, class_="pictures"))
 
 
 def _picture(rows: Array, side: int, limits: tuple[float, float], alt: str) -> Html:
@@ -65,7 +66,8 @@ def _lines(rows: Array, made: Array, columns: Sequence[str]) -> list[tuple[str, 
     lines = []
     for i, off in enumerate(_in_deviations(made - rows, rows)):
         told = [
-            f"{_name(j, columns)} {number(float(rows[i, j]))} → {number(float(made[i, j]))}" for j in _largest(off)
+            f"{_name(j, columns)} {number(float(rows[i, j]), '.3g')} → {number(float(made[i, j]), '.3g')}"
+            for j in _largest(off)
         ]
         lines.append((str(i + 1), number(float(np.sqrt(np.mean(off**2))), ".2f"), "; ".join(told)))
     return lines
@@ -121,6 +123,6 @@ def _unusual(rows: Array, usual: Array, columns: Sequence[str]) -> list[str]:
     """Of each row the values that are furthest from the mean of the usual ones, in their standard deviations."""
     off = _in_deviations(rows - usual.mean(axis=0), usual)
     return [
-        "; ".join(f"{_name(j, columns)} {number(float(row[j]))}" for j in _largest(far))
+        "; ".join(f"{_name(j, columns)} {number(float(row[j]), '.3g')}" for j in _largest(far))
         for row, far in zip(rows, off, strict=True)
     ]

@@ -10,7 +10,7 @@ from stacked.report.facts import described_data, told
 from stacked.report.findings import findings
 from stacked.report.results import NAME, comparisons_of, curves_by_epoch, read_results
 from stacked.report.trials import filters_of, kept_trials, mistakes_of, reconstructed_of, trainings_of
-from stacked.report.words import listed
+from stacked.report.words import listed, seconds
 
 _REMEDY = "run the comparison again, or name another folder"
 _MOST_NAMES = 4
@@ -49,8 +49,6 @@ def _title(arms: Sequence[str]) -> str:
 
 def _environment(results: Mapping[str, Any], comparisons: Sequence[Comparison]) -> dict[str, str]:
     """Versions, what is told of the machine, and how long the runs took."""
-    seconds = [one for arm in results["arms"].values() for one in arm.get("seconds", ()) if isinstance(one, float)]
-    took = (
-        {"training": f"{sum(seconds):,.0f} s in all, {sum(seconds) / len(seconds):,.2g} s a run"} if seconds else {}
-    )
+    each = [one for arm in results["arms"].values() for one in arm.get("seconds", ()) if isinstance(one, float)]
+    took = {"training": f"{seconds(sum(each))} in all, {seconds(sum(each) / len(each))} a run"} if each else {}
     return {**told(results.get("versions", {})), **told(results.get("environment", {})), **took}

@@ -12,7 +12,8 @@ from stacked.randomness import Seeded
 from stacked.report.contents import Contents, Record
 from stacked.report.facts import described_data
 from stacked.report.scales import drawable
-from stacked.report.words import NBSP, counted, listed, number
+from stacked.report.words import counted, listed, number
+from stacked.report.words import seconds as in_seconds
 from stacked.rows import Array
 from stacked.settings import to_json
 from stacked.stack import StackedAutoencoder
@@ -22,7 +23,7 @@ def contents_of_model(folder: Path) -> Contents:
     """What a saved model tells of itself; StackedError where it is damaged."""
     model = load(folder)
     trainings = _trainings(model)
-    seconds = sum(record.get("seconds", 0.0) for records in trainings.values() for record in records)
+    took = sum(record.get("seconds", 0.0) for records in trainings.values() for record in records)
     return Contents(
         title=model_card(model).splitlines()[0].removeprefix("# "),
         origin=folder.resolve().name,
@@ -31,9 +32,9 @@ def contents_of_model(folder: Path) -> Contents:
         filters={"first layer": _first_weights(model)},
         columns=model.provenance.columns,
         data=described_data({**to_json(model.provenance), "scaling": model.scaling_kind}),
-        environment={"training": f"{seconds:,.1f}{NBSP}s"} if seconds else {},
+        environment={"training": in_seconds(took)} if took else {},
         settings=_settings(model),
-        repeat=_program(model, folder),
+        use=_program(model, folder),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from importlib.resources import files
 
-from stacked.report.background import data, environment, repeat, settings
+from stacked.report.background import data, environment, repeat, settings, use
 from stacked.report.compared import compared
 from stacked.report.contents import Contents
 from stacked.report.curves import curves
@@ -23,7 +23,8 @@ SECTIONS: dict[str, Callable[[Contents], Html | None]] = {
     "Data": data,
     "Environment": environment,
     "Settings": settings,
-    "Do it again": repeat,
+    "How to repeat it": repeat,
+    "How to use it": use,
 }
 """Heading to what stands below it, in this order; a section that has nothing is left out."""
 

@@ -4,6 +4,7 @@ from statistics import median
 
 from stacked.report.charts import Dot, Strip, strips, ticks_of
 from stacked.report.contents import ArmFigures, Comparison, Contents, Measure
+from stacked.report.figures import figure, side_by_side
 from stacked.report.html import Html, element, joined
 from stacked.report.scales import Scale, drawable, scale_of
 from stacked.report.tables import table
@@ -14,7 +15,7 @@ def runs(contents: Contents) -> Html | None:
     drawn = [_figure(comparison) for comparison in contents.comparisons if _known(comparison)]
     if not drawn:
         return None
-    return joined(element("div", *drawn, class_="charts"), *map(_every_run, contents.comparisons))
+    return joined(side_by_side(drawn), *map(_every_run, contents.comparisons))
 
 
 def _known(comparison: Comparison) -> list[float]:
@@ -26,11 +27,10 @@ def _figure(comparison: Comparison) -> Html:
     rows = [_strip(arm, scale, measure) for arm in comparison.arms if arm.values]
     ticks = ticks_of(scale, {tick: measure.tick(tick) for tick in scale.ticks()})
     medians = "; ".join(f"{arm.name} {_in_words(arm, measure)}" for arm in comparison.arms if arm.values)
-    bent = ", logarithmic axis" if scale.logarithmic else ""
+    bent = "; logarithmic axis" if scale.logarithmic else ""
     hollow = " Hollow: a collapsed run." if any(arm.collapsed for arm in comparison.arms) else ""
-    caption = f"{measure.name}{bent}. Each dot is a run, the bar marks the median.{hollow}"
     drawn = strips(rows, ticks, f"{measure.name} of every run: {medians}")
-    return element("figure", drawn, element("figcaption", caption))
+    return figure(measure.name, f"Each dot is a run, the bar marks the median{bent}.{hollow}", drawn)
 
 
 def _strip(arm: ArmFigures, scale: Scale, measure: Measure) -> Strip:

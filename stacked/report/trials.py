@@ -58,8 +58,8 @@ def filters_of(kept: Kept) -> dict[str, Array]:
     """Weights of the first layer, before and after fine-tuning."""
     return {
         f"{arm}, {when} fine-tuning": _table(arrays[when])
-        for when in ("before", "after")
         for arm, (_, arrays) in kept.items()
+        for when in ("before", "after")
         if when in arrays
     }
 

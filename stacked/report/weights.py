@@ -1,40 +1,53 @@
 """What the first layer looks for: filters as pictures where rows are pictures, or else as a map of weights."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from stacked.report.charts import heat_map
 from stacked.report.contents import Contents
-from stacked.report.html import Html, element
+from stacked.report.figures import figure, side_by_side
+from stacked.report.html import Html, element, joined
 from stacked.report.pictures import data_uri, image_side, mosaic, signed_colours
 from stacked.report.words import shortened
 from stacked.rows import Array
 
 _MOST = 64
-_ACROSS = 8
+_WIDTH = 400
 _MOST_NAMES = 40
 _LONGEST_NAME = 20
 
 
 def weights(contents: Contents) -> Html | None:
-    """The weights of the first layer, as far as they are finite."""
-    drawn = [_figure(name, of, contents.columns) for name, of in contents.filters.items() if of.size]
-    return element("div", *drawn, class_="charts") if drawn else None
+    """The weights of the first layer."""
+    if not contents.filters:
+        return None
+    shapes = {of.shape for of in contents.filters.values()}
+    note = element("p", " ".join(_note(shape, contents.columns) for shape in sorted(shapes)), class_="note")
+    return joined(note, side_by_side([_figure(name, of, contents.columns) for name, of in contents.filters.items()]))
+
+
+def _note(shape: tuple[int, ...], columns: Sequence[str]) -> str:
+    n_units, n_columns = shape
+    units = f"{_MOST} of {n_units:,} units" if n_units > _MOST else f"{n_units} units"
+    side = image_side(n_columns, columns)
+    if side is not None:
+        return f"{units}, as pictures of {side} by {side}; each is scaled to its own largest weight, and grey is 0."
+    return f"{units} across, columns down. Orange is positive and blue negative; the stronger, the larger."
 
 
 def _figure(name: str, of: Array, columns: Sequence[str]) -> Html:
     side, shown = image_side(of.shape[1], columns), np.nan_to_num(of[:_MOST].astype(np.float64), posinf=0, neginf=0)
-    what = f"{len(shown)} of {len(of)} units" if len(of) > len(shown) else f"{len(of)} units"
-    if side is None:
-        picture, caption = _map(shown, columns, name), f"{name}: weights of {what} (across) for each column (down)."
-        caption += " Orange is positive, blue negative, stronger is larger."
-    else:
-        pictures = (shown / np.maximum(np.abs(shown).max(axis=1, keepdims=True), 1e-300)).reshape(-1, side, side)
-        uri = data_uri(mosaic(pictures, min(_ACROSS, len(pictures)), (-1.0, 1.0)))
-        picture = element("img", src=uri, alt=f"Filters of {name}: {what} as pictures", class_="tiles")
-        caption = f"{name}: {what} as pictures of {side} x {side}, each scaled to its own largest weight."
-    return element("figure", picture, element("figcaption", caption))
+    title = name[:1].upper() + name[1:]
+    return figure(title, "", _map(shown, columns, name) if side is None else _pictures(shown, side, name))
+
+
+def _pictures(shown: Array, side: int, name: str) -> Html:
+    scaled = shown / np.maximum(np.abs(shown).max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    pixels = mosaic(scaled.reshape(-1, side, side), math.ceil(math.sqrt(len(shown))), (-1.0, 1.0))
+    width = pixels.shape[1] * max(1, _WIDTH // pixels.shape[1])
+    return element("img", src=data_uri(pixels), alt=f"Weights of {name} as {len(shown)} pictures", width=width)
 
 
 def _map(shown: Array, columns: Sequence[str], name: str) -> Html:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 MINUS, DASH, NBSP = "\N{MINUS SIGN}", "\N{EN DASH}", "\N{NO-BREAK SPACE}"
 
 
-def number(value: object, digits: str = ".4g") -> str:
-    """A number with a true minus sign; a dash for what is none."""
+def number(value: object, digits: str = "") -> str:
+    """A number with a true minus sign, by default in four digits; a dash for what is none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return DASH
     if not math.isfinite(value):
         return str(value).replace("-", MINUS)
-    text = f"{value:,}" if isinstance(value, int) else f"{value:{digits}}"
+    text = f"{value:,}" if isinstance(value, int) else f"{value:{digits}}" if digits else _four_digits(value)
     return text.replace("-", MINUS)
 
 
@@ -56,3 +56,13 @@ def value_in_words(value: object) -> str:
     if value is None or isinstance(value, bool):
         return {None: "none", True: "yes", False: "no"}[value]
     return number(value, ".6g") if isinstance(value, float) else str(value)
+
+
+def seconds(value: float) -> str:
+    """A time."""
+    return (f"{value:,.0f}" if value >= 10 else f"{value:.2g}") + f"{NBSP}s"
+
+
+def _four_digits(value: float) -> str:
+    """All four of them, so that numbers below each other have as many decimals."""
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e8 else f"{value:#.4g}".removesuffix(".")
