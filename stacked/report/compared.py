@@ -26,7 +26,7 @@ def _of_measure(comparison: Comparison) -> Html:
 def _arms(comparison: Comparison) -> Html:
     measure = comparison.measure
     collapsible = any("collapsed" in arm.summary for arm in comparison.arms)
-    head = ["arm", "seeds", "mean [95 % interval]", "median", "range", *["collapsed"] * collapsible, "failed"]
+    head = ["arm", "mean [95 % interval]", "median", "range", "seeds", *["collapsed"] * collapsible, "failed"]
     in_unit = f"{measure.name}, per cent" if measure.is_share else measure.name
     lines = [
         [*_figures(arm, measure), *[number(len(arm.collapsed))] * collapsible, number(len(arm.failed))]
@@ -39,7 +39,7 @@ def _figures(arm: ArmFigures, measure: Measure) -> list[Piece]:
     summary, show = arm.summary, measure.shown
     ends = f"{show(summary.get('min'))} to {show(summary.get('max'))}" if arm.values and "min" in summary else DASH
     mean = with_interval(summary.get("mean"), summary.get("interval_95"), measure)
-    return [arm.name, number(len(arm.values)), mean, show(summary.get("median")), ends]
+    return [arm.name, mean, show(summary.get("median")), ends, number(len(arm.values))]
 
 
 def with_interval(mean: object, interval: Any, measure: Measure) -> str:
@@ -58,7 +58,7 @@ def _differences(comparison: Comparison) -> Html | None:
     if not comparison.pairs:
         return None
     measure, n_pairs = comparison.measure, len(comparison.pairs)
-    head = ["difference", "seeds", "mean [95 % interval]", "median", "p", "resolved"]
+    head = ["difference", "mean [95 % interval]", "median", "seeds", "p", "resolved"]
     lines = [
         [*_difference(pair, measure), p_value(pair["p_holm"]), verdict(pair, n_pairs, comparison.test)]
         for pair in comparison.pairs
@@ -72,7 +72,7 @@ def _differences(comparison: Comparison) -> Html | None:
 def _difference(pair: Mapping[str, Any], measure: Measure, mark: str = "") -> list[Piece]:
     first, second = pair["pair"]
     mean = with_interval(pair["mean_difference"], pair["interval_95"], measure)
-    return [f"{first} {MINUS} {second}{mark}", number(pair["n"]), mean, measure.shown(pair["median_difference"])]
+    return [f"{first} {MINUS} {second}{mark}", mean, measure.shown(pair["median_difference"]), number(pair["n"])]
 
 
 def _note(comparison: Comparison) -> Html:
@@ -91,14 +91,14 @@ def _chart(comparison: Comparison) -> Html | None:
     rows = [
         Interval(f"{pair['pair'][0]} {MINUS} {pair['pair'][1]}", *map(scale.place, _points(pair))) for pair in known
     ]
-    ticks = ticks_of(scale, {tick: measure.tick(tick) for tick in scale.ticks()})
+    ticks = ticks_of(scale, {tick: measure.tick(tick).removesuffix(measure.unit) for tick in scale.ticks()})
     texts = [
         f"{row.name} {with_interval(pair['mean_difference'], pair['interval_95'], measure)}"
         for row, pair in zip(rows, known, strict=True)
     ]
     drawn = intervals(rows, scale.place(0), ticks, "Mean differences: " + "; ".join(texts))
     note = f"Mean difference with its 95{NBSP}% interval; below 0, the first of the two is better."
-    return figure(f"{measure.name}, seed by seed", note, drawn)
+    return figure(f"{measure.name}, seed by seed{', in points' * measure.is_share}", note, drawn)
 
 
 def _points(pair: Mapping[str, Any]) -> tuple[float, float, float]:

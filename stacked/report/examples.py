@@ -7,12 +7,13 @@ import numpy as np
 from stacked.report.contents import Contents, Mistakes, Reconstructed
 from stacked.report.figures import figure
 from stacked.report.html import Html, element, joined
-from stacked.report.pictures import data_uri, image_side, mosaic
+from stacked.report.pictures import data_uri, enlarged, image_side, mosaic
 from stacked.report.tables import table
 from stacked.report.words import NBSP, listed, number, percent
 from stacked.rows import Array
 
 _MOST_DEVIATIONS = 3
+_WIDTH = 72
 
 
 def reconstructions(contents: Contents) -> Html | None:
@@ -46,7 +47,7 @@ def _pictures(shown: Reconstructed, side: int) -> Html:
 
 def _picture(rows: Array, side: int, limits: tuple[float, float], alt: str) -> Html:
     pixels = mosaic(rows.reshape(-1, side, side).astype(np.float64), 1, limits)
-    return element("img", src=data_uri(pixels), alt=alt, class_="picture")
+    return element("img", src=data_uri(enlarged(pixels, _WIDTH)), alt=alt, class_="picture")
 
 
 def _limits(rows: Array) -> tuple[float, float]:

@@ -3,25 +3,36 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stacked.report.words import number, spelled, value_in_words
+from stacked.report.words import value_in_words
 
 _MOST_NAMES = 40
+_TERMS = {
+    "source": "source",
+    "rows": "rows",
+    "labelled": "rows with a label",
+    "target": "label",
+    "columns": "columns",
+    "classes": "classes",
+    "test": "tested on the rows of",
+    "trained_on": "labelled rows for training, each seed",
+    "tested_on": "rows for testing, each seed",
+    "scaling": "scaling",
+}
 
 
 def described_data(data: Mapping[str, Any]) -> dict[str, str]:
-    """What a `Provenance`, as JSON, says of the rows, besides `scaling`; only what is known."""
-    n_rows, n_labelled = (data.get(name) for name in ("n_rows", "n_labelled"))
-    columns, classes = (list(map(str, data.get(name) or ())) for name in ("columns", "classes"))
-    facts = {
-        "source": data.get("source"),
-        "rows": n_rows and number(n_rows),
-        "labelled rows": n_labelled and number(n_labelled),
-        "label": data.get("target"),
-        "columns": columns and f"{len(columns):,}: {_first(columns)}",
-        "classes": classes and f"{len(classes):,}: {_first(classes)}",
-        "scaling": data.get("scaling"),
-    }
-    return {term: str(fact) for term, fact in facts.items() if fact}
+    """What is known of the rows, in the order of a reader's questions, out of these facts.
+
+    Parameters
+    ----------
+    data : mapping
+        Some of `source`, `rows`, `labelled`, `target`, `columns`, `classes`, `test`, `trained_on`, `tested_on` and
+        `scaling`: counts are numbers, columns and classes lists of names, all else text.
+    """
+    lists = {name: list(map(str, data.get(name) or ())) for name in ("columns", "classes")}
+    facts = {name: f"{len(names):,}: {_first(names)}" for name, names in lists.items() if names}
+    given = {**told({name: data[name] for name in _TERMS if name in data}), **facts}
+    return {_TERMS[name]: given[name] for name in _TERMS if given.get(name) and data[name] not in (0, None)}
 
 
 def told(facts: Any) -> dict[str, str]:

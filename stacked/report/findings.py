@@ -11,8 +11,11 @@ SIGNIFICANT = 0.05
 _MOST_NAMES = 6
 
 
-def findings(comparisons: Sequence[Comparison]) -> list[str]:
-    """The summary of a comparison; of several measures without a verdict, for none of them is the one that counts."""
+def findings(comparisons: Sequence[Comparison], conclusion: str = "") -> list[str]:
+    """The summary of a comparison; of several measures without a verdict, for none of them is the one that counts.
+
+    A conclusion that was drawn already stands in place of that on the pairs.
+    """
     arms = comparisons[0].arms if comparisons else []
     names = [arm.name for arm in arms]
     several = f": {listed(names)}" if len(names) <= _MOST_NAMES else ""
@@ -22,7 +25,7 @@ def findings(comparisons: Sequence[Comparison]) -> list[str]:
         f"{counted(len(names), 'arm')} {'was' if len(names) == 1 else 'were'} compared{with_seeds}{several}."
     ]
     if len(comparisons) == 1:
-        sentences += _of_measure(comparisons[0])
+        sentences += _of_measure(comparisons[0], conclusion)
     elif comparisons:
         measured = listed([one.measure.name.lower() for one in comparisons])
         sentences.append(f"Measured were {measured}; intervals hold the mean with 95{NBSP}% confidence.")
@@ -36,7 +39,7 @@ def verdict(pair: Mapping[str, Any], n_pairs: int, test: str) -> str:
     return "yes" if pair["p_holm"] is not None and pair["p_holm"] < SIGNIFICANT else "no"
 
 
-def _of_measure(comparison: Comparison) -> Iterator[str]:
+def _of_measure(comparison: Comparison, conclusion: str) -> Iterator[str]:
     measure = comparison.measure
     known = [arm for arm in comparison.arms if isinstance(arm.summary.get("mean"), int | float)]
     ranked = sorted(known, key=lambda arm: float(arm.summary["mean"]))
@@ -46,8 +49,10 @@ def _of_measure(comparison: Comparison) -> Iterator[str]:
         value = f"{measure.shown(best.summary['mean'])}{measure.unit}"
         after = f"; {listed(means)}" if means else ""
         lowest = "lowest with" if means else "that of"
-        yield f"The mean {measure.name.lower()} was {lowest} {best.name}: {value}{after}."
-    if comparison.pairs:
+        yield f"On average, the {measure.name.lower()} was {lowest} {best.name}: {value}{after}."
+    if conclusion:
+        yield conclusion[:1].upper() + conclusion[1:].rstrip(".") + "."
+    elif comparison.pairs:
         yield _of_pairs(comparison)
 
 

@@ -24,12 +24,12 @@ def contents_of_comparison(folder: Path) -> Contents:
         data = dict(results.get("data", {}))
         by_epoch = curves_by_epoch(results)
     with making_use_of(f"{folder / 'runs'}: what the first seed has left", _REMEDY):
-        kept = kept_trials(folder, results["arms"])
+        kept = kept_trials(folder, results.get("details", {}), results["arms"])
         classes = data.get("classes", ())
         return Contents(
             title=_title(list(results["arms"])),
             origin=folder.resolve().name,
-            sentences=findings(comparisons),
+            sentences=findings(comparisons, str(results.get("conclusion", ""))),
             comparisons=comparisons,
             trainings={**by_epoch, **trainings_of(kept)},
             filters=filters_of(kept),

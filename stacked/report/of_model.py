@@ -31,11 +31,18 @@ def contents_of_model(folder: Path) -> Contents:
         trainings={name: {"": records} for name, records in trainings.items()},
         filters={"first layer": _first_weights(model)},
         columns=model.provenance.columns,
-        data=described_data({**to_json(model.provenance), "scaling": model.scaling_kind}),
+        data=described_data(_data(model)),
         environment={"training": in_seconds(took)} if took else {},
         settings=_settings(model),
         use=_program(model, folder),
     )
+
+
+def _data(model: Model) -> dict[str, Any]:
+    told = model.provenance
+    counts = {"rows": told.n_rows, "labelled": told.n_labelled}
+    names = {"source": told.source, "target": told.target, "columns": told.columns, "classes": told.classes}
+    return {**counts, **names, "scaling": model.scaling_kind}
 
 
 def _trainings(model: Model) -> dict[str, list[Record]]:

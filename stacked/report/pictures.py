@@ -50,6 +50,12 @@ def mosaic(pictures: Array, n_across: int, limits: tuple[float, float]) -> Array
     return canvas
 
 
+def enlarged(pixels: Array, width: int) -> Array:
+    """Pixels as squares of pixels, so many that the picture is nearly as wide as this; never smaller."""
+    side = max(1, width // pixels.shape[1])
+    return pixels.repeat(side, axis=0).repeat(side, axis=1)
+
+
 def signed_colours(values: Array) -> Array:
     """Negative values blue, positive ones orange, zero transparent; `(height, width)` to `(height, width, 4)`."""
     sound = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)

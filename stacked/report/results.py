@@ -22,7 +22,7 @@ MEASURES = {
     "error_rate": Measure("Test error rate", is_share=True),
     "rmse": Measure("Root mean square error on test rows"),
 }
-SIGNED_RANK = "Wilcoxon signed-rank test"
+SIGNED_RANK, RESAMPLED = "Wilcoxon signed-rank test", "t test, corrected for the rows that seeds share"
 
 
 def read_results(folder: Path) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def _tabulated(figure: str, measure: Measure, results: Mapping[str, Any]) -> Com
         arms.append(ArmFigures(name, values, dict(summary["arms"][name]), collapsed, failed))
     pairs = [_checked(pair) for pair in summary["pairs"]]
     healthy = [_checked(pair) for pair in summary.get("pairs_among_healthy", ())] if _any_collapsed(arms) else []
-    return Comparison(measure, arms, pairs, healthy, str(summary.get("test", SIGNED_RANK)))
+    return Comparison(measure, arms, pairs, healthy, RESAMPLED if results.get("test_to_train") else SIGNED_RANK)
 
 
 def _of_figure(figure: str, results: Mapping[str, Any]) -> Comparison:

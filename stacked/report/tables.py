@@ -22,7 +22,11 @@ def table(caption: str, head: Sequence[str], body: Iterable[Sequence[Piece]], *,
     first = element("tr", *(element("th", name, scope="col") for name in head))
     lines = [element("tr", element("th", line[0], scope="row"), *map(_cell, line[1:])) for line in body]
     made = element(
-        "table", element("caption", caption), element("thead", first), element("tbody", *lines), class_=class_ or None
+        "table",
+        element("caption", element("span", caption)),
+        element("thead", first),
+        element("tbody", *lines),
+        class_=class_ or None,
     )
     return element("div", made, class_="scroll", role="region", aria_label=caption, tabindex=0)
 

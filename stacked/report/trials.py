@@ -1,7 +1,7 @@
 """What the trials of a comparison keep for a report, those of the first seed.
 
-Figures    details: histories, with the records of the "layers" and of "fine_tuning"; and worst, of the test rows that
-           were predicted worst their number ("row"), "predicted", "true" and of classes the "probability"
+Details    histories, with the records of the "layers" and of "fine_tuning"; and worst, of the test rows that were
+           predicted worst their number ("row"), "predicted", "true" and of classes the "probability"
 Arrays     before, after: weights of the first layer, shape (n_units, n_columns), around fine-tuning
            originals, reconstructions: test rows and what the stack makes of them, shape (n, n_columns)
            worst: the test rows that were predicted worst, shape (n, n_columns)
@@ -27,17 +27,12 @@ Kept = Mapping[str, tuple[Mapping[str, Any], Mapping[str, Array]]]
 """Details and arrays of one trial of every arm."""
 
 
-def kept_trials(folder: Path, arms: Iterable[str]) -> Kept:
-    """What the folder still holds of the first seed; nothing where its runs were removed."""
+def kept_trials(folder: Path, details: Mapping[str, Any], arms: Iterable[str]) -> Kept:
+    """The details of every arm, and the arrays that the folder still holds of its first seed."""
     settings = folder / "runs" / "settings.json"
-    if not settings.is_file():
-        return {}
-    trials = TrialFolder(folder, json.loads(read_plain(settings, MOST_BYTES)))
-    found = {arm: trials.load(arm, SEED) for arm in arms}
+    trials = TrialFolder(folder, json.loads(read_plain(settings, MOST_BYTES))) if settings.is_file() else None
     return {
-        arm: (dict(trial.figures.get("details", {})), trials.arrays(arm, SEED) or {})
-        for arm, trial in found.items()
-        if trial is not None
+        arm: (dict(details.get(arm, {})), {} if trials is None else trials.arrays(arm, SEED) or {}) for arm in arms
     }
 
 

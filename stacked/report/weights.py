@@ -9,7 +9,7 @@ from stacked.report.charts import heat_map
 from stacked.report.contents import Contents
 from stacked.report.figures import figure, side_by_side
 from stacked.report.html import Html, element, joined
-from stacked.report.pictures import data_uri, image_side, mosaic, signed_colours
+from stacked.report.pictures import data_uri, enlarged, image_side, mosaic, signed_colours
 from stacked.report.words import shortened
 from stacked.rows import Array
 
@@ -46,8 +46,7 @@ def _figure(name: str, of: Array, columns: Sequence[str]) -> Html:
 def _pictures(shown: Array, side: int, name: str) -> Html:
     scaled = shown / np.maximum(np.abs(shown).max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
     pixels = mosaic(scaled.reshape(-1, side, side), math.ceil(math.sqrt(len(shown))), (-1.0, 1.0))
-    width = pixels.shape[1] * max(1, _WIDTH // pixels.shape[1])
-    return element("img", src=data_uri(pixels), alt=f"Weights of {name} as {len(shown)} pictures", width=width)
+    return element("img", src=data_uri(enlarged(pixels, _WIDTH)), alt=f"Weights of {name} as {len(shown)} pictures")
 
 
 def _map(shown: Array, columns: Sequence[str], name: str) -> Html:

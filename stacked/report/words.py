@@ -55,7 +55,7 @@ def value_in_words(value: object) -> str:
     """A plain value of settings."""
     if value is None or isinstance(value, bool):
         return {None: "none", True: "yes", False: "no"}[value]
-    return number(value, ".6g") if isinstance(value, float) else str(value)
+    return number(value, ".6g") if isinstance(value, int | float) else str(value)
 
 
 def seconds(value: float) -> str:
