@@ -39,11 +39,7 @@ def told(facts: Any) -> dict[str, str]:
     """Facts from a file as text; none where they are no such thing."""
     if not isinstance(facts, Mapping):
         return {}
-    return {
-        spelled(str(term)): value_in_words(fact)
-        for term, fact in facts.items()
-        if not isinstance(fact, Mapping | list)
-    }
+    return {str(term): value_in_words(fact) for term, fact in facts.items() if not isinstance(fact, Mapping | list)}
 
 
 def _first(names: Sequence[str]) -> str:

@@ -41,7 +41,12 @@ def contents_of_model(folder: Path) -> Contents:
 def _data(model: Model) -> dict[str, Any]:
     told = model.provenance
     counts = {"rows": told.n_rows, "labelled": told.n_labelled}
-    names = {"source": told.source, "target": told.target, "columns": told.columns, "classes": told.classes}
+    names = {
+        "source": told.source,
+        "target": told.target,
+        "columns": list(told.columns),
+        "classes": list(told.classes),
+    }
     return {**counts, **names, "scaling": model.scaling_kind}
 
 
