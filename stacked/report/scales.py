@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _MOST_TICKS = 6
-_LARGEST = 1e100
+LARGEST = 1e100
 """No axis reaches beyond, so that differences and ratios of its ends are numbers."""
 
 
@@ -31,7 +31,7 @@ class Scale:
 
 def drawable(value: object) -> bool:
     """Whether a value is a number that an axis can hold."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def scale_of(values: Iterable[float], *, bent_beyond: float = 8, margin: float = 0.06) -> Scale:
@@ -41,10 +41,10 @@ def scale_of(values: Iterable[float], *, bent_beyond: float = 8, margin: float =
     """
     known = [float(value) for value in values]
     low, high = min(known), max(known)
-    if low > 1 / _LARGEST and high / low > bent_beyond:
+    if low > 1 / LARGEST and high / low > bent_beyond:
         room = (high / low) ** margin
         return Scale(low / room, high * room, logarithmic=True)
-    largest = max(abs(low), abs(high), 1 / _LARGEST)
+    largest = max(abs(low), abs(high), 1 / LARGEST)
     room = (high - low) * margin if high - low > 1e-9 * largest else 0.1 * largest
     return Scale(low - room if low < 0 else max(0.0, low - room), high + room)
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from stacked.paths import read_plain
 from stacked.report.contents import Mistakes, Reconstructed, Record
+from stacked.report.scales import LARGEST
 from stacked.report.words import number
 from stacked.rows import Array
 from stacked.strict_json import MOST_BYTES
@@ -30,7 +31,7 @@ Kept = Mapping[str, tuple[Mapping[str, Any], Mapping[str, Array]]]
 def kept_trials(folder: Path, details: Mapping[str, Any], arms: Iterable[str]) -> Kept:
     """The details of every arm, and the arrays that the folder still holds of its first seed."""
     settings = folder / "runs" / "settings.json"
-    trials = TrialFolder(folder, json.loads(read_plain(settings, MOST_BYTES))) if settings.is_file() else None
+    trials = TrialFolder(folder, _settings(settings)) if settings.is_file() else None
     return {
         arm: (dict(details.get(arm, {})), {} if trials is None else trials.arrays(arm, SEED) or {}) for arm in arms
     }
@@ -84,9 +85,10 @@ def mistakes_of(kept: Kept, classes: Sequence[str]) -> dict[str, Mistakes]:
 def _mistakes(worst: Sequence[Mapping[str, Any]], rows: Array | None, classes: Sequence[str]) -> Mistakes:
     share = [float(one["probability"]) for one in worst if "probability" in one]
     predicted, true = ([_named(one[which], classes, bool(share)) for one in worst] for which in ("predicted", "true"))
-    if len(share) not in (0, len(worst)) or (rows is not None and len(_table(rows)) != len(worst)):
+    shown = None if rows is None else _table(rows)
+    if len(share) not in (0, len(worst)) or (shown is not None and len(shown) != len(worst)):
         raise ValueError("the worst predictions and their rows differ in number")
-    return Mistakes([int(one["row"]) for one in worst], predicted, true, share, rows)
+    return Mistakes([int(one["row"]) for one in worst], predicted, true, share, shown)
 
 
 def _named(value: Any, classes: Sequence[str], are_classes: bool) -> str:
@@ -97,6 +99,16 @@ def _named(value: Any, classes: Sequence[str], are_classes: bool) -> str:
 
 
 def _table(array: Array) -> Array:
+    """Numbers that can be drawn: 0 where they are none."""
     if array.ndim != 2 or array.dtype.kind not in "fiub" or array.size == 0:
         raise ValueError(f"expected a table of numbers, received shape {array.shape} of {array.dtype}")
-    return array
+    sound = np.nan_to_num(array.astype(np.float64), posinf=0, neginf=0)
+    return np.where(np.abs(sound) <= LARGEST, sound, 0.0)
+
+
+def _settings(path: Path) -> Any:
+    """The settings that the runs were kept with, so that their folder can be opened."""
+    try:
+        return json.loads(read_plain(path, MOST_BYTES))
+    except OSError as error:
+        raise ValueError(f"{path.name} cannot be read: {error.strerror}") from error
