@@ -34,7 +34,7 @@ def table_comparison(folder, columns, arms=ARMS):
     values = {name: dict(enumerate((50 + 2 * i + rng.normal(0, 1, SEEDS)).tolist())) for i, name in enumerate(arms)}
     blank = {"collapsed_seeds": [], "failed": {}, "recalls": [], "seconds": [0.5] * SEEDS}
     figures = {name: {"rmse": list(of.values()), "seeds": list(of), **blank} for name, of in values.items()}
-    summary = {"arms": {name: summarise(list(of.values())) for name, of in values.items()}}
+    summary = {"arms": {name: {**summarise(list(of.values())), "mean_r2": 0.5} for name, of in values.items()}}
     summary |= {"pairs": compare_pairs(values)}
     rows = rng.normal(size=(12, len(columns))) * 10.0 ** rng.integers(-2, 3, len(columns))
     details = keep(folder, arms, rng, rows, {"predicted": 151.25, "true": -75.0})

@@ -161,6 +161,17 @@ def test_the_table_has_the_figures_of_the_results(pages, tmp_path):
     assert [line[4:] for line in lines[1:]] == [["8", "0", "0"], ["7", "0", "1"], ["8", "2", "0"]]
 
 
+def test_numbers_that_are_predicted_have_their_share_of_variance(pages):
+    lines = cells(pages["table"], "Root mean square error on test rows")
+    assert lines[0][4:] == ["mean R²", "seeds", "failed"]
+    assert [line[4] for line in lines[1:]] == ["0.5000"] * 3
+
+
+def test_the_test_is_named(pages):
+    assert "p: Wilcoxon signed-rank test, with Holm" in pages["images"]
+    assert "p: corrected resampled t test (Nadeau and Bengio, 2003), with Holm" in pages["table"]
+
+
 def test_differences_stand_with_their_p_values(pages, tmp_path):
     reported_runs.image_comparison(tmp_path)
     pairs = json.loads((tmp_path / "results.json").read_text())["summary"]["pairs"]

@@ -17,6 +17,8 @@ Ticks = Sequence[tuple[float, str]]
 _LONGEST_NAME = 36
 """Letters that fit across a narrow chart."""
 
+_SHORT_NAME = 8
+
 N_STYLES = 8
 """So many colours tell lines apart; the style sheet has them as `.s0` and so on."""
 
@@ -82,7 +84,7 @@ def heat_map(uri: str, rows: Sequence[str], height: int, label: str) -> Html:
     picture = element("image", href=uri, width="100%", height="100%", preserveAspectRatio="none")
     frame = element("rect", class_="frame", width="100%", height="100%")
     beside = element("g", names, class_="down", aria_hidden="true")
-    return _drawing(height, joined(picture, frame, beside), label, class_="heat" if rows else "heat bare")
+    return _drawing(height, joined(picture, frame, beside), label, class_=_heat_style(rows))
 
 
 def legend(curves: Sequence[Curve]) -> Html | None:
@@ -95,6 +97,12 @@ def legend(curves: Sequence[Curve]) -> Html | None:
 def ticks_of(scale: Scale, texts: Mapping[float, str]) -> Ticks:
     """The ticks of an axis with their texts."""
     return [(scale.place(value), text) for value, text in texts.items()]
+
+
+def _heat_style(names: Sequence[str]) -> str:
+    """How much room there is for names at the left."""
+    longest = max(map(len, names), default=0)
+    return "heat bare" if not names else "heat narrow" if longest <= _SHORT_NAME else "heat"
 
 
 def _drawing(height: int, body: Html, label: str, *, class_: str) -> Html:

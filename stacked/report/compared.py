@@ -24,22 +24,29 @@ def _of_measure(comparison: Comparison) -> Html:
 
 
 def _arms(comparison: Comparison) -> Html:
-    measure = comparison.measure
-    collapsible = any("collapsed" in arm.summary for arm in comparison.arms)
-    head = ["arm", "mean [95 % interval]", "median", "range", "seeds", *["collapsed"] * collapsible, "failed"]
-    in_unit = f"{measure.name}, per cent" if measure.is_share else measure.name
-    lines = [
-        [*_figures(arm, measure), *[number(len(arm.collapsed))] * collapsible, number(len(arm.failed))]
-        for arm in comparison.arms
-    ]
-    return table(in_unit, head, lines)
+    measure, arms = comparison.measure, comparison.arms
+    title = f"{measure.name}, per cent" if measure.is_share else measure.name
+    columns = {
+        "mean [95 % interval]": [_mean(arm, measure) for arm in arms],
+        "median": [measure.shown(arm.summary.get("median")) for arm in arms],
+        "range": [_range(arm, measure) for arm in arms],
+        "mean R\N{SUPERSCRIPT TWO}": [number(arm.summary["mean_r2"]) for arm in arms if "mean_r2" in arm.summary],
+        "seeds": [number(len(arm.values)) for arm in arms],
+        "collapsed": [number(len(arm.collapsed)) for arm in arms if measure.is_share],
+        "failed": [number(len(arm.failed)) for arm in arms],
+    }
+    there = {heading: column for heading, column in columns.items() if column}
+    lines = zip((arm.name for arm in arms), *there.values(), strict=True)
+    return table(title, ("arm", *there), lines)
 
 
-def _figures(arm: ArmFigures, measure: Measure) -> list[Piece]:
-    summary, show = arm.summary, measure.shown
-    ends = f"{show(summary.get('min'))} to {show(summary.get('max'))}" if arm.values and "min" in summary else DASH
-    mean = with_interval(summary.get("mean"), summary.get("interval_95"), measure)
-    return [arm.name, mean, show(summary.get("median")), ends, number(len(arm.values))]
+def _mean(arm: ArmFigures, measure: Measure) -> str:
+    return with_interval(arm.summary.get("mean"), arm.summary.get("interval_95"), measure)
+
+
+def _range(arm: ArmFigures, measure: Measure) -> str:
+    low, high = arm.summary.get("min"), arm.summary.get("max")
+    return DASH if low is None else f"{measure.shown(low)} to {measure.shown(high)}"
 
 
 def with_interval(mean: object, interval: Any, measure: Measure) -> str:
@@ -77,7 +84,7 @@ def _difference(pair: Mapping[str, Any], measure: Measure, mark: str = "") -> li
 
 def _note(comparison: Comparison) -> Html:
     healthy = " * Seeds where neither run collapsed: a selection, to see what collapses do; untested."
-    text = f"p: {comparison.test}, corrected for the pairs that were tested (Holm)."
+    text = f"p: {comparison.test}, with Holm's correction for the pairs that were tested."
     return element("p", text + healthy * bool(comparison.pairs_among_healthy), class_="note")
 
 

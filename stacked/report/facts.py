@@ -14,8 +14,8 @@ _TERMS = {
     "columns": "columns",
     "classes": "classes",
     "test": "tested on the rows of",
-    "trained_on": "labelled rows for training, each seed",
-    "tested_on": "rows for testing, each seed",
+    "trained_on": "training rows a seed",
+    "tested_on": "test rows a seed",
     "scaling": "scaling",
 }
 

@@ -1,11 +1,12 @@
 """What came out, in sentences: what was compared, what the figures are, how sure that is, what went wrong."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from stacked.report.contents import ArmFigures, Comparison
 from stacked.report.results import SIGNED_RANK
-from stacked.report.words import NBSP, counted, listed, number, p_equals
+from stacked.report.words import MINUS, NBSP, counted, listed, number, p_equals
 
 SIGNIFICANT = 0.05
 _MOST_NAMES = 6
@@ -29,7 +30,7 @@ def findings(comparisons: Sequence[Comparison], conclusion: str = "") -> list[st
     elif comparisons:
         measured = listed([one.measure.name.lower() for one in comparisons])
         sentences.append(f"Measured were {measured}; intervals hold the mean with 95{NBSP}% confidence.")
-    return [*sentences, *_of_failures(arms)]
+    return [*sentences, *_of_failures(arms, can_collapse=[one.measure.is_share for one in comparisons] == [True])]
 
 
 def verdict(pair: Mapping[str, Any], n_pairs: int, test: str) -> str:
@@ -51,7 +52,8 @@ def _of_measure(comparison: Comparison, conclusion: str) -> Iterator[str]:
         lowest = "lowest with" if means else "that of"
         yield f"On average, the {measure.name.lower()} was {lowest} {best.name}: {value}{after}."
     if conclusion:
-        yield conclusion[:1].upper() + conclusion[1:].rstrip(".") + "."
+        told = re.sub(r"(?<!\w)-(?=\d)", MINUS, conclusion)
+        yield told[:1].upper() + told[1:].rstrip(".") + "."
     elif comparison.pairs:
         yield _of_pairs(comparison)
 
@@ -80,7 +82,7 @@ def _resolved(pair: Mapping[str, Any], comparison: Comparison) -> str:
     return f"{better} is better than {worse} by {amount}{interval}, {p_equals(pair['p_holm'])}"
 
 
-def _of_failures(arms: Sequence[ArmFigures]) -> Iterator[str]:
+def _of_failures(arms: Sequence[ArmFigures], *, can_collapse: bool) -> Iterator[str]:
     failed, collapsed = (sum(len(getattr(arm, what)) for arm in arms) for what in ("failed", "collapsed"))
     n_runs = sum(len(arm.values) + len(arm.failed) for arm in arms)
     if failed:
@@ -89,5 +91,4 @@ def _of_failures(arms: Sequence[ArmFigures]) -> Iterator[str]:
         few = f"recognised less than 5{NBSP}% of some class; they count in all figures"
         yield f"{collapsed:,} of {counted(n_runs, 'run')} collapsed, that is, {few}."
     if n_runs and not failed and not collapsed:
-        can_collapse = any("collapsed" in arm.summary for arm in arms)
         yield "No run failed, and none collapsed." if can_collapse else "No run failed."

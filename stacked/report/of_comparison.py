@@ -21,7 +21,7 @@ def contents_of_comparison(folder: Path) -> Contents:
     results = read_results(folder)
     with making_use_of(f"{folder / NAME}: the comparison", _REMEDY):
         comparisons = comparisons_of(results)
-        data = dict(results.get("data", {}))
+        data = _data(results)
         by_epoch = curves_by_epoch(results)
     with making_use_of(f"{folder / 'runs'}: what the first seed has left", _REMEDY):
         kept = kept_trials(folder, results.get("details", {}), results["arms"])
@@ -45,6 +45,12 @@ def contents_of_comparison(folder: Path) -> Contents:
 
 def _title(arms: Sequence[str]) -> str:
     return f"Comparison of {listed(arms)}" if len(arms) <= _MOST_NAMES else f"Comparison of {len(arms)} arms"
+
+
+def _data(results: Mapping[str, Any]) -> dict[str, Any]:
+    """What is told of the rows, and how they were scaled."""
+    recipe = (results.get("settings") or {}).get("recipe") or {}
+    return {"scaling": recipe.get("scaling"), **dict(results.get("data", {}))}
 
 
 def _environment(results: Mapping[str, Any], comparisons: Sequence[Comparison]) -> dict[str, str]:

@@ -22,7 +22,7 @@ MEASURES = {
     "error_rate": Measure("Test error rate", is_share=True),
     "rmse": Measure("Root mean square error on test rows"),
 }
-SIGNED_RANK, RESAMPLED = "Wilcoxon signed-rank test", "t test, corrected for the rows that seeds share"
+SIGNED_RANK, RESAMPLED = "Wilcoxon signed-rank test", "corrected resampled t test (Nadeau and Bengio, 2003)"
 
 
 def read_results(folder: Path) -> dict[str, Any]:
