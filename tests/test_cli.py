@@ -226,7 +226,7 @@ def test_the_version_is_that_of_the_package():
 
 
 @pytest.mark.parametrize(
-    "verb", [[], ["cache"], ["cache", "list"], ["cache", "verify"], ["cache", "prune"], ["pretrain"]]
+    "verb", [[], ["cache"], ["cache", "list"], ["cache", "verify"], ["cache", "prune"], ["pretrain"], ["report"]]
 )
 def test_every_verb_has_help(verb):
     shown = run(*verb, "--help")

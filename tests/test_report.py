@@ -14,13 +14,15 @@ import reported_runs
 from PIL import Image
 from typer.testing import CliRunner
 
-from stacked import StackedError
+from stacked import Denoising, Plain, StackedError
 from stacked.cli import app
 from stacked.report import write_report
 from stacked.report.html import Html, element, joined
 from stacked.report.pictures import image_side, mosaic, png, signed_colours
 from stacked.report.scales import Scale, scale_of
+from stacked.report.trees import settings_tree
 from stacked.report.words import DASH, MINUS, listed, number, p_value
+from stacked.settings import to_json
 
 COLUMNS = ["age", "sex", "body mass index", "blood pressure", "s1", "s2"]
 RUNS = {
@@ -186,7 +188,10 @@ def test_differences_stand_with_their_p_values(pages, tmp_path):
 def test_the_summary_says_what_came_out_how_sure_it_is_and_what_went_wrong(pages):
     told = " ".join(Page(pages["images"]).text).replace("\N{NO-BREAK SPACE}", " ")
     assert "3 arms were compared, with 8 seeds each: denoising, plain and random." in told
-    assert "the test error rate was lowest with denoising: 3.20 %; plain 4.38 % and random 9.19 %." in told
+    assert (
+        "the test error rate was lowest with denoising, 3.20 %; it was 4.38 % with plain and 9.19 % with random."
+        in told
+    )
     assert "denoising is better than plain by 1.20 points [0.98, 1.42], p = 0.031" in told
     assert "1 of 24 runs failed and has no figures." in told
     assert "2 of 24 runs collapsed" in told
@@ -269,6 +274,26 @@ def test_a_model_tells_its_figures(pages):
         ["layer 2", "4"],
     ]
     assert "<polyline" not in pages["regressor"], "one epoch is no line"
+
+
+def test_all_settings_are_told_with_their_names():
+    settings = {
+        "layers": to_json([Denoising(9), Plain(4)]),
+        "note": None,
+        "sizes": [64, 9],
+        "runs": [],
+        "smoke": True,
+    }
+    told = "".join(Page(joined(settings_tree(settings))).text)
+    assert told.startswith("note none sizes 64, 9 runs none smoke yes layersDenoising n units 9 activation sigmoid")
+    assert "corruptionMasking fraction 0.5 Plain n units 4" in told
+
+
+def test_settings_nested_without_end_are_cut():
+    settings: dict = {}
+    for _ in range(900):
+        settings = {"a": settings}
+    assert settings_tree(settings).count("…") == 1
 
 
 # Names from elsewhere

@@ -18,7 +18,6 @@ RUNS = {
     "wide": lambda folder: reported_runs.image_comparison(
         folder, (LONG, "plain " * 20, "random"), (LONG,) * 10, command=f"stacked compare {LONG}.csv"
     ),
-    "experiment": reported_runs.experiment,
     "stack": reported_runs.saved_stack,
 }
 OPEN_ALL = "document.querySelectorAll('details').forEach(one => one.open = true)"

@@ -32,7 +32,7 @@ def _arms(comparison: Comparison) -> Html:
         "range": [_range(arm, measure) for arm in arms],
         "mean R\N{SUPERSCRIPT TWO}": [number(arm.summary["mean_r2"]) for arm in arms if "mean_r2" in arm.summary],
         "seeds": [number(len(arm.values)) for arm in arms],
-        "collapsed": [number(len(arm.collapsed)) for arm in arms if measure.is_share],
+        "collapsed": [number(len(arm.collapsed)) for arm in arms if comparison.counts_collapsed],
         "failed": [number(len(arm.failed)) for arm in arms],
     }
     there = {heading: column for heading, column in columns.items() if column}

@@ -67,6 +67,11 @@ class Comparison:
     pairs_among_healthy: Sequence[Mapping[str, Any]] = ()
     test: str = ""
 
+    @property
+    def counts_collapsed(self) -> bool:
+        """Whether it was looked at which runs collapsed: those of classifiers, where somebody did."""
+        return self.measure.is_share and any("collapsed" in arm.summary for arm in self.arms)
+
 
 @dataclass(frozen=True)
 class Reconstructed:

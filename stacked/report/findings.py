@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stacked.report.contents import ArmFigures, Comparison
+from stacked.report.contents import ArmFigures, Comparison, Measure
 from stacked.report.results import SIGNED_RANK
 from stacked.report.words import MINUS, NBSP, counted, listed, number, p_equals
 
 SIGNIFICANT = 0.05
-_MOST_NAMES = 6
+_MOST_NAMES, _MOST_MEANS = 6, 4
 
 
 def findings(comparisons: Sequence[Comparison], conclusion: str = "") -> list[str]:
@@ -19,18 +19,17 @@ def findings(comparisons: Sequence[Comparison], conclusion: str = "") -> list[st
     """
     arms = comparisons[0].arms if comparisons else []
     names = [arm.name for arm in arms]
-    several = f": {listed(names)}" if len(names) <= _MOST_NAMES else ""
+    which = f": {listed(names)}" if len(names) <= _MOST_NAMES else ""
     runs = sorted({len(arm.values) + len(arm.failed) for arm in arms})
     with_seeds = f", with {listed([f'{n:,}' for n in runs])} seed{'s' * (runs != [1])} each" if runs else ""
-    sentences = [
-        f"{counted(len(names), 'arm')} {'was' if len(names) == 1 else 'were'} compared{with_seeds}{several}."
-    ]
+    sentences = [f"{counted(len(names), 'arm')} {'was' if len(names) == 1 else 'were'} compared{with_seeds}{which}."]
     if len(comparisons) == 1:
         sentences += _of_measure(comparisons[0], conclusion)
     elif comparisons:
         measured = listed([one.measure.name.lower() for one in comparisons])
         sentences.append(f"Measured were {measured}; intervals hold the mean with 95{NBSP}% confidence.")
-    return [*sentences, *_of_failures(arms, can_collapse=[one.measure.is_share for one in comparisons] == [True])]
+    can_collapse = any(one.counts_collapsed for one in comparisons)
+    return [*sentences, *_of_failures(arms, can_collapse=can_collapse)]
 
 
 def verdict(pair: Mapping[str, Any], n_pairs: int, test: str) -> str:
@@ -41,21 +40,25 @@ def verdict(pair: Mapping[str, Any], n_pairs: int, test: str) -> str:
 
 
 def _of_measure(comparison: Comparison, conclusion: str) -> Iterator[str]:
-    measure = comparison.measure
     known = [arm for arm in comparison.arms if isinstance(arm.summary.get("mean"), int | float)]
-    ranked = sorted(known, key=lambda arm: float(arm.summary["mean"]))
-    if ranked:
-        best, *others = ranked
-        means = [f"{arm.name} {measure.shown(arm.summary['mean'])}{measure.unit}" for arm in others[:_MOST_NAMES]]
-        value = f"{measure.shown(best.summary['mean'])}{measure.unit}"
-        after = f"; {listed(means)}" if means else ""
-        lowest = "lowest with" if means else "that of"
-        yield f"On average, the {measure.name.lower()} was {lowest} {best.name}: {value}{after}."
+    if known:
+        yield _of_means(sorted(known, key=lambda arm: float(arm.summary["mean"])), comparison.measure)
     if conclusion:
         told = re.sub(r"(?<!\w)-(?=\d)", MINUS, conclusion)
         yield told[:1].upper() + told[1:].rstrip(".") + "."
     elif comparison.pairs:
         yield _of_pairs(comparison)
+
+
+def _of_means(ranked: Sequence[ArmFigures], measure: Measure) -> str:
+    """The lowest mean, and the others or the highest."""
+    means = [measure.shown(arm.summary["mean"]) + measure.unit for arm in ranked]
+    error = f"On average, the {measure.name.lower()} was"
+    if len(ranked) == 1:
+        return f"{error} {means[0]}."
+    others = [f"{mean} with {arm.name}" for mean, arm in zip(means[1:], ranked[1:], strict=True)]
+    told = listed(others) if len(ranked) <= _MOST_MEANS else f"highest with {ranked[-1].name}, {means[-1]}"
+    return f"{error} lowest with {ranked[0].name}, {means[0]}; it was {told}."
 
 
 def _of_pairs(comparison: Comparison) -> str:
