@@ -137,6 +137,11 @@ def test_on_paper_figures_are_whole_and_all_is_open(page):
             "[...document.querySelectorAll('figure, tr')].filter(one => getComputedStyle(one).breakInside != 'avoid')"
         )
         assert page.ask(f"{cut}.length") == 0
+        outside = (
+            "[...document.querySelectorAll('svg text')].filter(one => one.getBoundingClientRect().bottom"
+            " > one.closest('figure').getBoundingClientRect().bottom)"
+        )
+        assert page.ask(f"{outside}.length") == 0
         hidden = (
             "[...document.querySelectorAll('details > div')].filter(one => one.getBoundingClientRect().height === 0)"
         )
