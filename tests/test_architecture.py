@@ -46,32 +46,17 @@ ORDER = [
     *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter"),
     *("plots.losses", "plots.weights", "plots.codes", "plots.column_errors", "plots.embedding", "plots.confusion"),
     *("plots", "model_plots", "own_comparison"),
+    *("report.html", "report.words", "report.scales", "report.pictures", "report.contents", "report.facts"),
+    *("report.results", "report.trials", "report.findings", "report.of_comparison", "report.of_model"),
+    *("report.charts", "report.figures", "report.tables", "report.trees"),
+    *("report.compared", "report.runs", "report.curves", "report.weights", "report.examples", "report.background"),
+    *("report.page", "report"),
     *("cli.guard", "cli.one_voice", "cli.sizes", "cli.options", "cli.data", "cli.trainings", "cli.watching"),
-    *(
-        "cli.cache",
-        "cli.pretrain",
-        "cli.finetune",
-        "cli.compare",
-        "cli.encode",
-        "cli.predict",
-        "cli.evaluate",
-        "cli.search",
-    ),
-    *("cli.inspect", "cli.plot", "cli.export", "cli", "__main__"),
+    *("cli.cache", "cli.pretrain", "cli.finetune", "cli.compare", "cli.encode", "cli.predict", "cli.evaluate"),
+    *("cli.search", "cli.inspect", "cli.plot", "cli.report", "cli.export", "cli", "__main__"),
 ]
-VERBS = (
-    "cache",
-    "pretrain",
-    "finetune",
-    "compare",
-    "encode",
-    "predict",
-    "evaluate",
-    "search",
-    "inspect",
-    "plot",
-    "export",
-)
+VERBS = ["cache", "pretrain", "finetune", "compare", "encode", "predict", "evaluate", "search"]
+VERBS += ["inspect", "plot", "report", "export"]
 DRAWN = ("page", "distributions", "losses", "weights", "codes", "column_errors", "embedding", "confusion")
 ONLY_IN = {
     "h5py": {"hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "hdf5_tables"},
@@ -182,17 +167,7 @@ def test_using_the_package_loads_nothing_heavy_besides_torch():
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--help"],
-        ["--version"],
-        ["cache", "--help"],
-        ["cache", "prune", "--help"],
-        ["pretrain", "--help"],
-        ["compare", "--help"],
-        ["export", "--help"],
-        ["plot", "--help"],
-    ],
+    "arguments", [["--help"], ["--version"], ["cache", "prune", "--help"], *([verb, "--help"] for verb in VERBS)]
 )
 def test_help_loads_no_library(arguments):
     command = f"""

@@ -226,7 +226,12 @@ def test_the_version_is_that_of_the_package():
 
 
 @pytest.mark.parametrize(
-    "verb", [[], ["cache"], ["cache", "list"], ["cache", "verify"], ["cache", "prune"], ["pretrain"], ["export"]]
+    "verb",
+    [
+        [],
+        *([name] for name in sorted(typer.main.get_command(app).commands)),
+        *(["cache", do] for do in ("list", "verify", "prune")),
+    ],
 )
 def test_every_verb_has_help(verb):
     shown = run(*verb, "--help")

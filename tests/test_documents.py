@@ -1,7 +1,7 @@
 """Every block of the documents is run, in order and in a folder of its own, on the real data.
 
-Python blocks of a document are one program. In `console` blocks the lines that begin with `$` are commands, which must
-print what stands below them, but for digits: losses may differ in the last ones from one processor to another.
+Python blocks of a document are one program. In `console` blocks the lines that begin with `$` are commands, which
+must print what stands below them, but for digits: losses may differ in the last ones from processor to processor.
 """
 
 import os

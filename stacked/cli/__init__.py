@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from stacked.cli import compare, encode, evaluate, export, finetune, inspect, plot, predict, pretrain, search
+from stacked.cli import (
+    compare,
+    encode,
+    evaluate,
+    export,
+    finetune,
+    inspect,
+    plot,
+    predict,
+    pretrain,
+    report,
+    search,
+)
 from stacked.cli.cache import app as cache_app
 from stacked.cli.guard import new_app
 
@@ -23,6 +35,7 @@ app.command("evaluate")(evaluate.command)
 app.command("search")(search.command)
 app.command("inspect")(inspect.command)
 app.command("plot")(plot.command)
+app.command("report")(report.command)
 app.command("export")(export.command)
 app.add_typer(cache_app, name="cache")
 
