@@ -60,13 +60,7 @@ def plot(
     error of each column. embedding: the codes in a plane, in the colours of
     --labels. confusion: which of the --labels a classifier takes for which.
 
-    Examples:
-
-    stacked plot encoder losses
-
-    stacked plot encoder filters --shape 28x28
-
-    stacked plot encoder embedding rows.npy --labels classes.npy --method tsne
+    Example: stacked plot encoder embedding t.csv --labels diagnosis --method tsne
     """
     from stacked.files import blaming, locked  # noqa: PLC0415 - slow to import
     from stacked.model_plots import View  # noqa: PLC0415
