@@ -1,7 +1,6 @@
 """How every benchmark measures: all sides in turn in one run, several times; medians, ranges and ratios."""
 
 import json
-import os
 import platform
 import statistics
 import time
@@ -13,6 +12,8 @@ import torch
 import typer
 from rich.console import Console
 from rich.table import Table
+
+from stacked.results import environment
 
 Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")]
 Repetitions = Annotated[int, typer.Option(min=1, help="How often each side is timed.")]
@@ -74,15 +75,8 @@ def keep(json_file: Path | None, **figures: Any) -> None:
 def machine() -> dict[str, Any]:
     """What the figures were measured on."""
     return {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
+        **environment(),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "torch": torch.__version__,
     }
-
-
-def _processor() -> str:
-    cpu_info = Path("/proc/cpuinfo")
-    lines = cpu_info.read_text().splitlines() if cpu_info.exists() else []
-    return next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor())

@@ -16,7 +16,7 @@ from stacked.labelled_table import LabelledTable
 from stacked.lazy_rows import LazyRows
 from stacked.plots import error_distributions
 from stacked.progress import counted
-from stacked.results import versions, versions_that_matter, write_results
+from stacked.results import environment, versions, versions_that_matter, write_results
 from stacked.rows import Rows, blocks, stored_of
 from stacked.settings import to_json
 from stacked.trial_folder import TrialFolder
@@ -49,7 +49,7 @@ def compare_on(  # noqa: PLR0913 - what is compared, then how it is spread and t
     seeds, jobs : int
         Seeds, from 0, and processes.
     described : mapping, optional
-        What is to be written about the data besides, fit for JSON.
+        What is to be written besides, fit for JSON: `data`, a mapping, and the `command` that does it again.
 
     Returns
     -------
@@ -75,10 +75,13 @@ def compare_on(  # noqa: PLR0913 - what is compared, then how it is spread and t
     coming = finished_runs(arms, recipe, table, range(seeds), folder, jobs)
     runs = list(counted(coming, seeds * len(arms), lambda run: _told(run, measure)))
     figures = tabulate(names, runs, measure, table.test_to_train)
+    given = dict(described or {})
     results = {
         "settings": {**settings, "seeds": seeds},
         "versions": versions(),
-        "data": {**_described(table), **(described or {})},
+        "environment": environment(),
+        "data": {**_described(table), **given.pop("data", {})},
+        **given,
         **figures,
         "details": {
             run.arm: run.details for run in sorted(runs, key=lambda run: names.index(run.arm)) if run.details

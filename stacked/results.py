@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import os
 import platform
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,14 @@ def versions() -> dict[str, str]:
 def versions_that_matter() -> dict[str, str]:
     """Versions that a kept trial must share, for they decide its figures."""
     return {package: versions()[package] for package in ("stacked", "torch", "numpy")}
+
+
+def environment() -> dict[str, Any]:
+    """The machine that computes."""
+    cpu_info = Path("/proc/cpuinfo")
+    lines = cpu_info.read_text().splitlines() if cpu_info.exists() else []
+    named = (line.split(": ")[1] for line in lines if line.startswith("model name"))
+    return {"processor": next(named, platform.processor()), "cores": os.cpu_count()}
 
 
 def write_results(folder: Path, results: dict[str, Any]) -> None:

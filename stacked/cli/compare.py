@@ -1,21 +1,23 @@
 """`stacked compare`: whether pretraining pays on the rows of a file."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stacked.cli import options
 from stacked.cli.guard import guarded
 from stacked.errors import check_count, mismatch
 from stacked.paths import named_path
-from stacked.tables import FORMATS, Wanted, read_data
+from stacked.tables import Wanted, read_data
 
 if TYPE_CHECKING:
     from stacked.comparison import Arm
     from stacked.labelled_table import LabelledTable
     from stacked.tables import Data
 
-Rows = Annotated[str, typer.Argument(help=f"{FORMATS}.", metavar="ROWS", show_default=False)]
 Labels = Annotated[
     str,
     typer.Option(
@@ -28,7 +30,7 @@ Labels = Annotated[
 Layers = Annotated[
     str | None,
     typer.Option(
-        help="Bottom first, kind:units[:name=value...], as for pretrain.",
+        help="Bottom first, kind:units[:name=value...], or a TOML file, as for pretrain.",
         metavar="TEXT",
         show_default="two denoising layers",
     ),
@@ -52,10 +54,6 @@ FinetuneEpochs = Annotated[
 ]
 BatchSize = Annotated[int | None, typer.Option(help="Rows a step.", show_default="by their number")]
 LearningRate = Annotated[float | None, typer.Option(help="Of Adam, in both phases.", show_default="0.001")]
-ScalingKind = Annotated[
-    str, typer.Option(help="auto, none, min_max or standard; auto is min_max if rows leave [0, 1].")
-]
-Task = Annotated[str, typer.Option(help="auto, classification or regression.")]
 Test = Annotated[
     str | None,
     typer.Option(
@@ -71,17 +69,13 @@ Patience = Annotated[
     int | None,
     typer.Option(help="End a training after so many epochs without a better figure on these.", show_default="never"),
 ]
-Drop = Annotated[
-    list[str] | None, typer.Option(help="A column to leave out; may be given several times.", metavar="NAME")
-]
-Device = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
 Out = Annotated[
     str | None, typer.Option(help="Folder for results, made if need be.", metavar="DIR", show_default="results/NAME")
 ]
 
 
 def compare(
-    rows: Rows,
+    rows: options.Rows,
     labels: Labels,
     layers: Layers = None,
     arm: Arms = None,
@@ -91,15 +85,15 @@ def compare(
     finetune_epochs: FinetuneEpochs = None,
     batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
-    scaling: ScalingKind = "auto",
-    task: Task = "auto",
+    scaling: options.ScalingKind = "auto",
+    task: options.Task = "auto",
     test: Test = None,
     test_labels: TestLabels = None,
     test_fraction: TestFraction = 0.2,
     validation_fraction: ValidationFraction = 0.0,
     patience: Patience = None,
-    drop: Drop = None,
-    device: Device = "cpu",
+    drop: options.Drop = None,
+    device: options.Device = "cpu",
     out: Out = None,
 ) -> None:
     """Say whether pretraining pays on the rows of a file: train networks with
@@ -129,7 +123,8 @@ def compare(
     table = _table(data, beside, task, labels, fractions)
     given = Given(epochs, finetune_epochs, batch_size, learning_rate, patience, scaling, device)
     recipe = recipe_for(table, arms, given)
-    described = {"source": rows, "target": labels, "columns": list(data.columns), "test": test or ""}
+    known = {"source": rows, "target": labels, "columns": list(data.columns), "test": test or ""}
+    described = {"data": known, "command": shlex.join(["stacked", *sys.argv[1:]])}
     _announce(table, arms, seeds)
     spread = {"seeds": seeds, "jobs": default_jobs(jobs, device)}
     results = compare_on(table, arms, recipe, folder, described=described, **spread)
@@ -149,13 +144,13 @@ def _folder(out: str | None, rows: str) -> Path:
 
 def _arms(layers: str | None, texts: list[str]) -> "list[Arm]":
     from stacked.arms import arms_from, arms_of  # noqa: PLC0415 - slow to import
-    from stacked.layer_text import layers_from  # noqa: PLC0415
+    from stacked.layer_files import layers_named  # noqa: PLC0415
     from stacked.recipes import LAYERS  # noqa: PLC0415
 
     if texts and layers is not None:
         received, remedy = "both", "describe all arms by --arm, or one by --layers"
         raise mismatch("--layers", expected="it or --arm", received=received, remedy=remedy)
-    return arms_from(texts) if texts else arms_of(layers_from(LAYERS if layers is None else layers))
+    return arms_from(texts) if texts else arms_of(layers_named(LAYERS if layers is None else layers))
 
 
 def _table(data: "Data", test: "Data | None", task: str, name: str, fractions: dict[str, float]) -> "LabelledTable":

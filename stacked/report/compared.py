@@ -6,11 +6,11 @@ from typing import Any
 from stacked.report.charts import Interval, intervals, ticks_of
 from stacked.report.contents import ArmFigures, Comparison, Contents, Measure
 from stacked.report.figures import figure
-from stacked.report.findings import verdict
 from stacked.report.html import Html, Piece, element, joined
 from stacked.report.scales import drawable, scale_of
 from stacked.report.tables import table
 from stacked.report.words import DASH, MINUS, NBSP, number, p_value
+from stacked.statistics import verdict
 
 
 def compared(contents: Contents) -> Html | None:
@@ -67,7 +67,7 @@ def _differences(comparison: Comparison) -> Html | None:
     measure, n_pairs = comparison.measure, len(comparison.pairs)
     head = ["difference", "mean [95 % interval]", "median", "seeds", "p", "resolved"]
     lines = [
-        [*_difference(pair, measure), p_value(pair["p_holm"]), verdict(pair, n_pairs, comparison.test)]
+        [*_difference(pair, measure), p_value(pair["p_holm"]), verdict(pair, n_pairs, comparison.test_to_train)]
         for pair in comparison.pairs
     ]
     lines += [[*_difference(pair, measure, "*"), "", ""] for pair in comparison.pairs_among_healthy]

@@ -11,6 +11,9 @@ Record = Mapping[str, Any]
 """The figures of one epoch, as `stacked.callbacks.Record`."""
 
 
+SIGNED_RANK, RESAMPLED = "Wilcoxon signed-rank test", "corrected resampled t test (Nadeau and Bengio, 2003)"
+
+
 @dataclass(frozen=True)
 class Measure:
     """What runs are compared by: its name in words, and whether it is a share that is shown in per cent."""
@@ -59,13 +62,18 @@ class ArmFigures:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Arms compared by one measure; `pairs` as `statistics.compare_pairs` gives them, tested by `test`."""
+    """Arms compared by one measure; `pairs` and `test_to_train` as for `statistics.compare_pairs`."""
 
     measure: Measure
     arms: Sequence[ArmFigures]
     pairs: Sequence[Mapping[str, Any]] = ()
     pairs_among_healthy: Sequence[Mapping[str, Any]] = ()
-    test: str = ""
+    test_to_train: float = 0.0
+
+    @property
+    def test(self) -> str:
+        """The name of the test."""
+        return RESAMPLED if self.test_to_train else SIGNED_RANK
 
     @property
     def counts_collapsed(self) -> bool:

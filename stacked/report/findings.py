@@ -5,10 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from stacked.report.contents import ArmFigures, Comparison, Measure
-from stacked.report.results import SIGNED_RANK
 from stacked.report.words import MINUS, NBSP, counted, listed, number, p_equals
+from stacked.statistics import verdict
 
-SIGNIFICANT = 0.05
 _MOST_NAMES, _MOST_MEANS = 6, 4
 
 
@@ -30,13 +29,6 @@ def findings(comparisons: Sequence[Comparison], conclusion: str = "") -> list[st
         sentences.append(f"Measured were {measured}; intervals hold the mean with 95{NBSP}% confidence.")
     can_collapse = any(one.counts_collapsed for one in comparisons)
     return [*sentences, *_of_failures(arms, can_collapse=can_collapse)]
-
-
-def verdict(pair: Mapping[str, Any], n_pairs: int, test: str) -> str:
-    """Whether a paired difference is resolved: "yes", "no", or "too few" seeds to tell."""
-    if test == SIGNED_RANK and n_pairs * 2.0 ** (1 - pair["n"]) >= SIGNIFICANT:
-        return "too few"  # whatever the differences, no signed-rank test of so few could show one
-    return "yes" if pair["p_holm"] is not None and pair["p_holm"] < SIGNIFICANT else "no"
 
 
 def _of_measure(comparison: Comparison, conclusion: str) -> Iterator[str]:
@@ -63,7 +55,7 @@ def _of_means(ranked: Sequence[ArmFigures], measure: Measure) -> str:
 
 def _of_pairs(comparison: Comparison) -> str:
     n_pairs, measure = len(comparison.pairs), comparison.measure
-    verdicts = [verdict(pair, n_pairs, comparison.test) for pair in comparison.pairs]
+    verdicts = [verdict(pair, n_pairs, comparison.test_to_train) for pair in comparison.pairs]
     resolved = [pair for pair, told in zip(comparison.pairs, verdicts, strict=True) if told == "yes"]
     if resolved:
         return f"Resolved: {'; '.join(_resolved(pair, comparison) for pair in resolved)}." + (

@@ -22,7 +22,6 @@ MEASURES = {
     "error_rate": Measure("Test error rate", is_share=True),
     "rmse": Measure("Root mean square error on test rows"),
 }
-SIGNED_RANK, RESAMPLED = "Wilcoxon signed-rank test", "corrected resampled t test (Nadeau and Bengio, 2003)"
 
 
 def read_results(folder: Path) -> dict[str, Any]:
@@ -75,7 +74,7 @@ def _tabulated(figure: str, measure: Measure, results: Mapping[str, Any]) -> Com
         arms.append(ArmFigures(name, values, dict(summary["arms"][name]), collapsed, failed))
     pairs = [_checked(pair) for pair in summary["pairs"]]
     healthy = [_checked(pair) for pair in summary.get("pairs_among_healthy", ())] if _any_collapsed(arms) else []
-    return Comparison(measure, arms, pairs, healthy, RESAMPLED if results.get("test_to_train") else SIGNED_RANK)
+    return Comparison(measure, arms, pairs, healthy, float(results.get("test_to_train") or 0.0))
 
 
 def _of_figure(figure: str, results: Mapping[str, Any]) -> Comparison:
