@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: compare test lint types tests benchmarks clean
+.PHONY: compare test lint types tests docs benchmarks clean
 
 compare: $(INSTALLED)  ## the main job: the classic comparison on MNIST, ten seeds an arm
 	$(BIN)/python experiments/denoising_comparison.py
@@ -19,6 +19,9 @@ types: $(INSTALLED)
 tests: $(INSTALLED)
 	$(BIN)/python -m pytest
 
+docs: $(INSTALLED)  ## the reference of every public name, from the docstrings
+	$(BIN)/python -m pdoc --docformat numpy --output-directory build/docs stacked
+
 benchmarks: $(INSTALLED)  ## every benchmark, a few minutes; leave the machine alone meanwhile
 	for name in step cache classic startup shuffling seeds precision ranks; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
@@ -28,4 +31,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $(INSTALLED)
 
 clean:
-	rm -rf .venv results
+	rm -rf .venv results build

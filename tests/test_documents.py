@@ -30,7 +30,9 @@ def shell(command, expected):
         raise SystemExit(f"{command}\\nprinted\\n{done.stdout}\\nrather than\\n{expected}")
 
 def without_digits(text):
-    return re.sub(r"[\\d.,]+", "0", re.sub(r"\\b[0-9a-f]{16}\\b", "0", re.sub(r"e[-+]\\d+", "", text)))
+    for pattern, instead in [(r"e[-+]\\d+", ""), (r"\\b[0-9a-f]{16}\\b", "0"), (r"-?[\\d.,]+", "0"), (r"[ -]+", " ")]:
+        text = re.sub(pattern, instead, text)
+    return [line.strip() for line in text.splitlines()]
 """
 
 
