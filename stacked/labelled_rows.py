@@ -32,7 +32,9 @@ def examples_of(rows: Rows, labels: Array, labelled: NDArray[np.bool_], name: st
 def as_classes(labels: Any, n_rows: int, n_classes: int, name: str) -> tuple[Array, NDArray[np.bool_]]:
     """Class labels, shape `(n,)`, and which rows have one: NaN stands for none, and becomes 0."""
     array = to_array(labels, name, "one whole number a row")
-    labelled = ~np.isnan(array) if array.dtype.kind == "f" else np.ones(array.shape, bool)
+    if array.dtype.kind != "f":
+        return as_labels(array, n_rows, n_classes, name), np.ones(array.shape, bool)
+    labelled = ~np.isnan(array)
     return as_labels(np.where(labelled, array, 0), n_rows, n_classes, name), labelled
 
 

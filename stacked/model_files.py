@@ -71,7 +71,7 @@ def _read(folder: Path) -> tuple[dict[str, Any], str]:
     path = folder / "model.json"
     description = read_description(path, "a saved model", FORMAT)
     kind = description.get("kind")
-    if kind not in LOADERS:
+    if not isinstance(kind, str) or kind not in LOADERS:
         received = repr(kind)[:80]
         raise mismatch(str(path), expected=f"one of {', '.join(LOADERS)}", received=received, remedy="save it again")
     return description, kind

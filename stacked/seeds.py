@@ -11,6 +11,7 @@ from stacked.errors import DivergedError, mismatch
 from stacked.feedforward import Feedforward
 from stacked.rows import fingerprint
 from stacked.stack import StackedAutoencoder
+from stacked.stack_checks import checked_tables, tables_of
 from stacked.temporary_cache import cache_for_run, make_room
 from stacked.together import Turn, among, train_together
 from stacked.training_config import TrainingConfig, check_config, check_plan
@@ -51,7 +52,8 @@ def fit_stacks(
         StackedAutoencoder,
         lambda stack: (stack.settings, stack.training, stack.dtype, stack.device, stack.scaling_kind),
     )
-    scaling, tables = stacks[0].scaled_tables(x, validation)
+    first = stacks[0]
+    scaling, tables = checked_tables(tables_of(x, validation), first.settings, first.dtype, first.scaling_kind)
     layers = [stack.planned_layers(tables) for stack in stacks]
     are_kept = any(stack.cache is not None for stack in stacks)
     origins = [fingerprint(rows) for rows in tables] if are_kept else ["rows", "validation"][: len(tables)]

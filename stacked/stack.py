@@ -27,7 +27,7 @@ from stacked.randomness import Randomness, randomness_of
 from stacked.ranks import ALONE, Ranks
 from stacked.rows import Rows, fingerprint
 from stacked.run_directory import Details, RunDirectory, opened_run
-from stacked.scaling import Scaling, learnt_scaling, planned_scaling
+from stacked.scaling import Scaling, planned_scaling
 from stacked.shards import ascent_of
 from stacked.stack_checks import check_layers, checked_tables, tables_of
 from stacked.state_files import fingerprint_of
@@ -133,7 +133,8 @@ class StackedAutoencoder(Coding):
             with ranks.agreeing():
                 check_callbacks(callbacks)
                 ranks.check_device(self.device)
-                scaling, tables = self.scaled_tables(x, validation)
+                rows = tables_of(x, validation)
+                scaling, tables = checked_tables(rows, self.settings, self.dtype, self.scaling_kind)
                 layers = self.planned_layers(tables)
             histories, is_kept = [], self.cache is not None or run is not None
             origins = [fingerprint(rows) for rows in tables] if is_kept else ["rows", "validation"][: len(tables)]
@@ -156,12 +157,6 @@ class StackedAutoencoder(Coding):
     def take_over(self, layers: list[Autoencoder], histories: list[History], scaling: Scaling | None) -> None:
         """Be what was trained."""
         self.layers, self.histories, self.fine_tuning, self.scaling = layers, histories, History(), scaling
-
-    def scaled_tables(self, x: Any, validation: Any = None) -> tuple[Scaling | None, list[Rows]]:
-        """The scaling that is learnt on `x`, and the tables scaled by it, fit to train the layers on."""
-        rows = tables_of(x, validation)
-        scaling = learnt_scaling(self.scaling_kind, rows[0])
-        return scaling, checked_tables(rows, self.settings, self.dtype, scaling)
 
     def draw(self, n_inputs: int) -> "StackedAutoencoder":
         """Give every layer its random initial weights, for rows of `n_inputs` columns, in place of training them."""
@@ -203,8 +198,8 @@ class StackedAutoencoder(Coding):
         config = TrainingConfig() if training is None else training
         check_callbacks(callbacks)
         rows = tables_of(x, validation, self.n_inputs)
-        scaling = learnt_scaling(self.scaling_kind, rows[0]) if self.scaling is None else self.scaling
-        tables = checked_tables(rows, self.settings[:1], self.dtype, scaling)
+        kind = self.scaling_kind if self.scaling is None else self.scaling
+        scaling, tables = checked_tables(rows, self.settings[:1], self.dtype, kind)
         model = Unrolled(self.layers)
         check_plan(model, config, len(tables[0]), validation is not None, "the deep autoencoder")
         streams = Streams.of(self.randomness, "deep", device=self.device)

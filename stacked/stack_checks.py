@@ -12,7 +12,7 @@ from stacked.autoencoders import KINDS, LayerSettings
 from stacked.autoencoders.dense import DenseSettings
 from stacked.errors import StackedWarning, mismatch
 from stacked.rows import Rows, as_rows, value_range, within_0_and_1
-from stacked.scaling import Scaling, maybe_scaled
+from stacked.scaling import Scaling, learnt_scaling, maybe_scaled
 from stacked.training_config import TrainingConfig
 
 
@@ -43,18 +43,21 @@ def tables_of(x: Any, validation: Any, n_inputs: int | None = None) -> list[Rows
 
 
 def checked_tables(
-    tables: Sequence[Rows], layers: Sequence[LayerSettings], dtype: torch.dtype, scaling: Scaling | None
-) -> list[Rows]:
+    tables: Sequence[Rows], layers: Sequence[LayerSettings], dtype: torch.dtype, scaling: Scaling | str | None
+) -> tuple[Scaling | None, list[Rows]]:
     """The tables, scaled if there is a scaling, once they are seen to be fit to train these layers on.
 
-    Validation rows may leave the range that the scaling brings the others to.
+    A scaling that is named is learnt on the first of them, and given back. Validation rows may leave the range that
+    it brings the others to.
     """
+    if isinstance(scaling, str):
+        scaling = learnt_scaling(scaling, tables[0])
     scaled = [maybe_scaled(rows, scaling, dtype) for rows in tables]
     for rows, name in zip(scaled, ("x", "validation"), strict=False):
         bounds = value_range(rows, name, dtype)
         if name == "x" or scaling is None:
             check_ranges(layers, rows, bounds)
-    return scaled
+    return scaling, scaled
 
 
 def check_ranges(layers: Sequence[LayerSettings], rows: Rows, bounds: tuple[float, float]) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from joblib.externals.loky import get_reusable_executor
 
 from stacked import StackedError, orders
 from stacked.collected import collected
@@ -72,6 +73,8 @@ def test_other_processes_map_the_same_file(temporary_files):
     found = collected(iter(BLOCKS))
     jobs = [joblib.delayed(getattr)(found, "filename"), joblib.delayed(np.sum)(found, dtype=np.float64)]
     assert joblib.Parallel(2)(jobs) == [found.filename, WHOLE.sum(dtype=np.float64)]
+    # joblib takes torch, which a later task imports there, for a leak of these small processes, and warns.
+    get_reusable_executor().shutdown(wait=True)
 
 
 def broken():

@@ -15,7 +15,7 @@ from sklearn.datasets import load_wine
 from typer.testing import CliRunner
 
 from stacked.cli import app
-from stacked.cli import compare as verb
+from stacked.cli.compare import compare as verb
 
 X, Y = load_wine(return_X_y=True)
 SHORT = ["--epochs", "2", "--finetune-epochs", "2", "--jobs", "1"]

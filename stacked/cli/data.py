@@ -108,7 +108,7 @@ def scaling_for(kind: str, rows: "Rows") -> str:
 
     if kind != "auto":
         return kind
-    return "none" if within_0_and_1(value_range(rows, "the rows")) else "min_max"
+    return "none" if within_0_and_1(value_range(rows)) else "min_max"
 
 
 def loaded(name: str, device: str = "cpu", *kinds: str) -> Any:

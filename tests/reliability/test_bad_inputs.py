@@ -168,7 +168,9 @@ def npz(folder, **arrays):
 def pretrain(folder, layers="plain:4", **options):
     """The verb of the command."""
     files = {"rows": str(numpy_file(folder, X, "x.npy")), "out": str(folder / "out")}
-    inspect.unwrap(stacked.cli.pretrain)(**{**files, "layers": layers, "epochs": 1, "batch_size": 10, **options})
+    inspect.unwrap(stacked.cli.pretrain.command)(
+        **{**files, "layers": layers, "epochs": 1, "batch_size": 10, **options}
+    )
 
 
 def images(folder, **changes):
