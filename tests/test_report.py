@@ -317,6 +317,16 @@ def test_names_from_data_are_text(tmp_path, hostile):
 # What cannot be used
 
 
+def test_only_a_page_is_replaced_by_a_page(tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("a,b\n")
+    with pytest.raises(
+        StackedError, match=r"out: expected a name that ends in \.html, received .*t\.csv; add \.html"
+    ):
+        write_report(tmp_path, table)
+    assert table.read_text() == "a,b\n"
+
+
 def test_a_folder_without_a_run_is_told(tmp_path):
     with pytest.raises(StackedError, match="received a folder with neither; name the folder that a run wrote"):
         write_report(tmp_path)

@@ -28,7 +28,8 @@ def write_report(run: PathLike, out: PathLike | None = None) -> Path:
     run : path
         The folder of a comparison, with `results.json`, or of a saved model, with `model.json`.
     out : path, optional
-        The file to write; by default `report.html` in that folder.
+        The file to write, whose name ends in `.html`, in place of an earlier report; by default `report.html` in that
+        folder.
 
     Raises
     ------
@@ -37,6 +38,8 @@ def write_report(run: PathLike, out: PathLike | None = None) -> Path:
     """
     folder = named_path(run, "run")
     path = folder / "report.html" if out is None else named_path(out, "out")
+    if path.suffix != ".html":  # so that no table of somebody's is taken for an earlier report
+        raise mismatch("out", expected="a name that ends in .html", received=str(path), remedy="add .html to it")
     content = page(_contents(folder)).encode()
     with blaming(path.parent, f"the report {path.name}"):
         write_atomically(path, content)
