@@ -192,7 +192,7 @@ def test_confusions_are_counted_over_all_labelled_rows(handed, classifier, tmp_p
         ("encoder codes", "ROWS of codes: expected a table, received none; name the rows after it"),
         ("encoder losses rows.npy", "ROWS of losses: expected none, received rows.npy; leave it out"),
         ("encoder codes rows.npy --labels classes.npy", "--labels of codes: expected none, received classes.npy"),
-        ("model confusion rows.npy", "--labels of confusion: expected a file, received none; pass the classes"),
+        ("model confusion rows.npy", "--labels of confusion: expected where the labels are, received nothing; pass"),
         ("encoder confusion rows.npy --labels classes.npy", "the model: expected a classifier, received a stack"),
         ("model confusion rows.npy --labels numbers.npy", "numbers.npy: expected"),
         ("model confusion rows.npy --labels more.npy", "more.npy: expected"),

@@ -138,6 +138,12 @@ def test_an_evaluation_says_what_predictions_say():
 
 
 @pytest.mark.usefixtures("here")
+def test_a_confusion_is_drawn_by_the_labels_that_are_remembered(tmp_path):
+    told = run("plot", "clf", "confusion", "held_out.csv", "--out", tmp_path / "confusion.png")
+    assert told == f"written to {tmp_path / 'confusion.png'}\n"
+
+
+@pytest.mark.usefixtures("here")
 def test_a_regressor_is_evaluated_in_the_units_of_its_target(tmp_path):
     told = run("evaluate", "reg", "d.csv")
     run("predict", "reg", "d.csv", "--out", tmp_path / "predicted.csv")

@@ -95,6 +95,9 @@ def _data(kind: str, model: "Trained", rows: str | None, labels: str | None) -> 
     if rows is None:
         return _Data(None, known.columns, None, ())
     where = labels or (known.target if kind == "confusion" else None)
+    if kind == "confusion" and not where:
+        expected, remedy = "where the labels are", "pass the classes of the rows"
+        raise mismatch(f"--labels of {kind}", expected=expected, received="nothing", remedy=remedy)
     table = read_labelled(rows, where, like=known)
     columns, target = known.columns or table.provenance.columns, table.target
     if target is None or not target.is_classes or target.labelled.all() or kind == "confusion":
@@ -126,10 +129,8 @@ def _check_given(kind: str, rows: str | None, labels: str | None) -> None:
         expected, received = ("a table", "none") if rows is None else ("none", rows)
         remedy = "name the rows after it" if rows is None else "leave it out"
         raise mismatch(f"ROWS of {kind}", expected=expected, received=received, remedy=remedy)
-    if (labels is None and kind == "confusion") or (labels is not None and kind not in _OF_LABELS):
-        expected, received = ("a file", "none") if labels is None else ("none", labels)
-        remedy = "pass the classes of the rows" if labels is None else "leave it out"
-        raise mismatch(f"--labels of {kind}", expected=expected, received=received, remedy=remedy)
+    if labels is not None and kind not in _OF_LABELS:
+        raise mismatch(f"--labels of {kind}", expected="none", received=labels, remedy="leave it out")
 
 
 def _picture(model: str, kind: str, out: str | None) -> Path:
