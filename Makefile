@@ -17,7 +17,7 @@ types: $(INSTALLED)
 	$(BIN)/mypy
 
 tests: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 docs: $(INSTALLED)  ## the reference of every public name, from the docstrings
 	$(BIN)/python -m pdoc --docformat numpy --output-directory build/docs stacked
