@@ -158,7 +158,10 @@ def test_what_is_no_number_is_refused(x):
         as_rows(x)
 
 
-@pytest.mark.parametrize("x", [None, "abc", {"a": 1}, object(), [[1, 2], [3]], {1, 2}], ids=lambda x: type(x).__name__)
+NO_TABLES = [None, "abc", {"a": 1}, object(), [[1, 2], [3]], {1, 2}]
+
+
+@pytest.mark.parametrize("x", NO_TABLES, ids=lambda x: type(x).__name__)
 def test_what_is_no_table_is_refused(x):
     with pytest.raises(StackedError, match="x: expected a table"):
         as_rows(x)
