@@ -44,7 +44,7 @@ Model = StackedAutoencoder | FeedforwardClassifier | FeedforwardRegressor
 def save(model: Model, folder: PathLike) -> Path:
     """Write a trained stack or network into a folder, in place of an earlier one, and return the folder.
 
-    Besides the model the folder holds `README.md`, a model card: what it is, what it was trained on, its figures, and
+    Besides the model the folder holds `model_card.md`: what it is, what it was trained on, its figures, and
     how it is loaded.
 
     Raises

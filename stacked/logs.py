@@ -49,6 +49,9 @@ class LogFile(Callback):
         if self.path.suffix not in FORMATS:
             received, remedy = self.path.name, "name it for instance log.csv"
             raise mismatch("the log", expected="a name that ends in .csv or .jsonl", received=received, remedy=remedy)
+        if not self.path.parent.is_dir():
+            remedy = "make the folder, or name another"
+            raise mismatch(str(self.path.parent), expected="a folder for the log", received="none", remedy=remedy)
         self._lines = FORMATS[self.path.suffix]()
         self._run, self._mark = "", new_mark()
         self._others: list[Row] = []

@@ -21,7 +21,7 @@ from stacked.paths import read_plain
 from stacked.state_files import check_tensors
 
 FORMAT = 3
-CARD = "README.md"
+CARD = "model_card.md"  # not README.md, which may be there already and somebody else's
 LOADERS = {"stack": "load_stack", "classifier": "load_classifier", "regressor": "load_regressor"}
 _HEADER_BYTES = 2**20
 """Room for what a safetensors file says about its tensors."""

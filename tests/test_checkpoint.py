@@ -230,7 +230,7 @@ def test_saving_returns_the_folder(kind, rows, tmp_path):
 
 
 def test_the_folder_holds_three_files(saved):
-    assert sorted(path.name for path in saved.iterdir()) == ["README.md", "model.json", weights_file(saved).name]
+    assert sorted(path.name for path in saved.iterdir()) == ["model.json", "model_card.md", weights_file(saved).name]
 
 
 def test_the_weights_are_read_by_safetensors_itself(kind, rows, tmp_path):
@@ -267,10 +267,10 @@ def test_a_model_may_be_saved_over_one_of_the_other_kind(rows, tmp_path):
 
 
 def test_saving_leaves_files_of_others(kind, rows, tmp_path):
-    (tmp_path / "notes.txt").write_bytes(b"mine")
+    (tmp_path / "README.md").write_bytes(b"mine")
     for seed in (0, 1):
         save(MAKERS[kind](rows, seed=seed), tmp_path)
-    assert (tmp_path / "notes.txt").read_bytes() == b"mine"
+    assert (tmp_path / "README.md").read_bytes() == b"mine"
 
 
 def test_a_folder_may_be_moved(kind, rows, tmp_path):

@@ -71,7 +71,7 @@ def test_the_stack_is_the_one_that_the_library_trains_and_nothing_else_is_left(r
     assert (ended.exit_code, ended.stderr) == (0, "")
     assert outcome(load_stack("out")) == outcome(expected)
     assert names_in(tmp_path) == ["out", "rows.npy"]
-    assert [name.split("-")[0] for name in names_in("out")] == ["README.md", "model.json", "weights"]
+    assert [name.split("-")[0] for name in names_in("out")] == ["model.json", "model_card.md", "weights"]
     losses = [history["loss"][-1] for history in expected.histories]
     assert ended.stdout.splitlines() == [
         f"denoising 12-8: loss {losses[0]:.4g} in epoch 2",

@@ -75,7 +75,7 @@ def test_it_takes_over_a_stack_and_is_kept(tmp_path):
     assert len(regressor.history["validation_loss"]) == 3
     loaded = load_regressor(save(regressor, tmp_path / "regressor"))
     assert np.array_equal(loaded.predict(X), regressor.predict(X))
-    assert "regressor 10-8-4-1" in (tmp_path / "regressor" / "README.md").read_text()
+    assert "regressor 10-8-4-1" in (tmp_path / "regressor" / "model_card.md").read_text()
 
 
 def test_hidden_layers_of_a_network_get_a_new_head():

@@ -180,10 +180,18 @@ def test_neighbours_are_those_of_the_codes():
 @pytest.mark.usefixtures("here")
 def test_inspect_shows_models_and_tables():
     card = run("inspect", "clf")
-    assert card == Path("clf/README.md").read_text()
+    assert card == Path("clf/model_card.md").read_text()
     assert "400 rows of `t.csv`, 400 of them with a label (diagnosis)." in card
     assert "Classes: `benign`, `malignant`." in card
     assert run("inspect", "t.csv", "--labels", "diagnosis").splitlines()[-1].startswith("labels: 2 classes: benign (")
+
+
+def test_inspect_tells_what_a_comparison_came_to(tmp_path):
+    (tmp_path / "results.json").write_text(
+        '{"arms": {"plain": {}, "random": {}}, "conclusion": "nothing was resolved"}'
+    )
+    told = run("inspect", tmp_path).splitlines()
+    assert told[:2] == ["a comparison of plain, random", "nothing was resolved"]
 
 
 @pytest.mark.usefixtures("here")

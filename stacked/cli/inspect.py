@@ -14,13 +14,15 @@ from stacked.tables import FORMATS
 What = Annotated[
     str,
     typer.Argument(
-        help=f"The folder of a saved model or of a run, or a table: {FORMATS}.", metavar="WHAT", show_default=False
+        help=f"The folder of a saved model, of a run or of a comparison, or a table: {FORMATS}.",
+        metavar="WHAT",
+        show_default=False,
     ),
 ]
 
 
 def inspect(what: What, labels: options.Labels = None, task: options.Task = "auto") -> None:
-    """Show what a saved model is and was trained on, how far a run is, or what a table holds.
+    """Show what a saved model is and was trained on, what a run or a comparison is, or what a table holds.
 
     Example: stacked inspect encoder
     """
@@ -34,6 +36,8 @@ def inspect(what: What, labels: options.Labels = None, task: options.Task = "aut
         typer.echo(model_card(loaded(what)), nl=False)
     elif (path / "run.json").is_file():
         _show_run(path)
+    elif (path / "results.json").is_file():
+        _show_comparison(path)
     else:
         _show_table(what, labels, task)
 
@@ -46,6 +50,17 @@ def _show_run(path: Path) -> None:
     typer.echo(json.dumps(described, indent=1))
     for state in sorted(path.glob("*.safetensors")):
         typer.echo(f"{state.name}: {state.stat().st_size / 1e6:,.1f} MB")
+
+
+def _show_comparison(path: Path) -> None:
+    from stacked.paths import read_plain  # noqa: PLC0415 - slow to import
+    from stacked.strict_json import MOST_BYTES, parse_json  # noqa: PLC0415
+
+    results = parse_json(read_plain(path / "results.json", MOST_BYTES))
+    typer.echo(f"a comparison of {', '.join(results.get('arms', {}))}")
+    if results.get("conclusion"):
+        typer.echo(results["conclusion"])
+    typer.echo(f"stacked report {path} tells all of it")
 
 
 def _show_table(name: str, labels: str | None, task: str) -> None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 Layers = Annotated[
     str,
     typer.Option(
-        help="Bottom first, kind:units[:name=value...], or a TOML file of [[layers]]; plain, denoising, sparse, "
-        "contractive or variational.",
+        help="Bottom first, kind:units[:name=value...], or a TOML file of tables named layers; plain, denoising, "
+        "sparse, contractive or variational.",
         metavar="TEXT",
         show_default=False,
     ),
