@@ -16,8 +16,8 @@ lint: $(INSTALLED)
 types: $(INSTALLED)
 	$(BIN)/mypy
 
-tests: $(INSTALLED)  ## in two processes of one thread each
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+tests: $(INSTALLED)
+	$(BIN)/python -m pytest
 
 docs: $(INSTALLED)  ## the reference of every public name, from the docstrings
 	$(BIN)/python -m pdoc --docformat numpy --output-directory build/docs stacked
