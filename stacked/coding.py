@@ -14,6 +14,7 @@ from stacked.dense import Dense
 from stacked.destinations import check_apart, destination
 from stacked.devices import numpy_dtype
 from stacked.errors import StackedError, check_count, mismatch
+from stacked.provenance import Provenance
 from stacked.rows import Array, Rows, as_rows, fingerprint, map_rows, value_range
 from stacked.scaling import Scaling, maybe_scaled
 
@@ -32,6 +33,8 @@ class Coding:
         Of weights and codes.
     scaling : Scaling or None
         Of the rows, before they are encoded; undone when they are reconstructed.
+    provenance : Provenance
+        Of the rows; the columns of a frame are found by the names that it has.
     cache : CodeCache or None
         Where codes are kept between calls.
     """
@@ -40,6 +43,7 @@ class Coding:
     dtype: torch.dtype
     device: torch.device
     scaling: Scaling | None
+    provenance: Provenance
     cache: CodeCache | None
 
     def encode(self, x: Any, depth: int | None = None, *, out: Any = None) -> Array:
@@ -50,14 +54,14 @@ class Coding:
 
         Parameters
         ----------
-        x : array, tensor or HDF5 dataset
-            Rows, shape `(n, n_inputs)`.
+        x : array, tensor, frame or HDF5 dataset
+            Rows, shape `(n, n_inputs)`; of a frame, the columns by the names that they had in training.
         depth : int, optional
             How many layers to go up; all by default.
         out : array or HDF5 dataset, optional
             Where to write them.
         """
-        layers, given = self.up_to(depth), as_rows(x, "x", self.n_inputs)
+        layers, given = self.up_to(depth), self._given(x)
         if self.cache is None or out is not None:
             out = destination(out, (len(given), self.n_codes(depth)), numpy_dtype(self.dtype))
         check_apart(given, out)
@@ -78,10 +82,13 @@ class Coding:
 
     def reconstruct(self, x: Any, depth: int | None = None, *, out: Any = None) -> Array:
         """Rows, shape `(n, n_inputs)`, encoded and decoded again, block by block; `out` as for `encode`."""
-        layers, given = self.up_to(depth), as_rows(x, "x", self.n_inputs)
+        layers, given = self.up_to(depth), self._given(x)
         out = destination(out, (len(given), self.n_inputs), numpy_dtype(self.dtype))
         check_apart(given, out)
         return self._map(lambda x: self._decoded(layers, encoded(layers, x)), self._scaled(given), out)
+
+    def _given(self, x: Any) -> Rows:
+        return as_rows(x, "x", self.n_inputs, self.provenance.columns)
 
     def _scaled(self, given: Rows) -> Rows:
         """Rows as the lowest layer takes them, all of them finite."""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from stacked.errors import StackedError, mismatch
 
+AS_SPELLED = "name columns of the table as it spells them"
+"""The remedy for a name that is none of a column."""
 _MOST_NAMES = 20
 
 
@@ -44,7 +46,7 @@ def inputs_among(
     known = set(names)
     missing = [name for name in columns or drop if name not in known]
     if missing:
-        raise no_column(names, missing, table)
+        raise no_column(names, missing, table, AS_SPELLED if drop else "pass a table that has all of them")
     check_names(columns, "columns")
     if target in columns:
         remedy = "leave it out of the columns that are the rows"
@@ -55,12 +57,13 @@ def inputs_among(
     return wanted
 
 
-def no_column(names: Sequence[str], missing: Sequence[str], table: str) -> StackedError:
-    """The error for columns that a table does not have: it lists those that it has, the nearest name first."""
+def no_column(names: Sequence[str], missing: Sequence[str], table: str, remedy: str = AS_SPELLED) -> StackedError:
+    """The error for columns that a table does not have: it lists those that it has, and a name that is much alike."""
     expected = f"{'a column' if len(missing) == 1 else 'columns'} named {listed(missing)}"
-    nearest = sorted(names, key=lambda name: -difflib.SequenceMatcher(None, name.lower(), missing[0].lower()).ratio())
-    remedy = "name columns of the table as it spells them"
-    return mismatch(table, expected=expected, received=f"a table of {listed(nearest)}", remedy=remedy)
+    spelled = {name.lower(): name for name in names}
+    alike = difflib.get_close_matches(missing[0].lower(), spelled, n=1)
+    hint = f"perhaps {spelled[alike[0]]!r} is meant: " if alike else ""
+    return mismatch(table, expected=expected, received=f"a table of {listed(names)}", remedy=hint + remedy)
 
 
 def listed(names: Sequence[str]) -> str:

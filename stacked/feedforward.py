@@ -5,6 +5,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -19,6 +20,7 @@ from stacked.errors import check_count, check_flag, check_number
 from stacked.examples import Examples, Labels
 from stacked.feedforward_settings import FeedforwardSettings, settings_with
 from stacked.forward import Forward
+from stacked.frames import columns_of
 from stacked.frozen import examples_above
 from stacked.labelled_rows import examples_of, pair_of
 from stacked.network import bare_layers
@@ -26,7 +28,7 @@ from stacked.orders import shuffling
 from stacked.progress import training_display
 from stacked.provenance import Provenance
 from stacked.randomness import Randomness, randomness_of
-from stacked.rows import Array, as_rows, fingerprint
+from stacked.rows import Array, fingerprint
 from stacked.run_directory import Details, RunDirectory, opened_run
 from stacked.scaling import Scaling, learnt_scaling, planned_scaling
 from stacked.state_files import fingerprint_of
@@ -63,7 +65,7 @@ class Feedforward(Forward):
     history : History
         The training record.
     provenance : Provenance
-        What it was trained on, as far as whoever trained it says.
+        What it was trained on: `fit` notes how many rows, and the columns of a frame.
     """
 
     what: ClassVar[str]
@@ -101,7 +103,7 @@ class Feedforward(Forward):
         return network.transfer(source, freeze=freeze)
 
     def transfer(self, stack: Encoder, *, freeze: bool = False) -> Self:
-        """Copy the weights and biases of a trained encoder into the lowest hidden layers, and take over its scaling.
+        """Copy the weights of a trained encoder into the lowest hidden layers; take over its scaling and columns.
 
         Parameters
         ----------
@@ -119,6 +121,7 @@ class Feedforward(Forward):
         theirs = encoders_of(stack)
         copy_encoders(theirs, self.encoder_layers)
         self.scaling, self.scaling_kind = planned_scaling(stack.scaling)
+        self.provenance = Provenance(columns=stack.provenance.columns)
         self.n_frozen = len(theirs) if freeze else 0
         return self
 
@@ -157,8 +160,8 @@ class Feedforward(Forward):
 
         Parameters
         ----------
-        x : array, tensor or HDF5 dataset
-            Rows, shape `(n, n_inputs)`.
+        x : array, tensor, frame or HDF5 dataset
+            Rows, shape `(n, n_inputs)`. Columns of frames that have names are found by them ever after.
         labels : array
             Of a classifier, classes as whole numbers from 0, shape `(n,)`; of a regressor, numbers, shape `(n,)` or
             `(n, n_targets)`. Rows whose label is NaN have none, and are not trained on.
@@ -209,10 +212,17 @@ class Feedforward(Forward):
             raise
 
     def labelled_tables(self, x: Any, labels: Any, validation: tuple[Any, Any] | None = None) -> list[Examples]:
-        """The examples to train on, and those to validate on if there are any; learns a scaling where one is due."""
+        """The examples to train on, and those to validate on if there are any.
+
+        Takes note of the rows, and learns a scaling where one is due.
+        """
+        known = self.provenance
+        self.provenance = Provenance(columns=known.columns or columns_of(x), classes=known.classes)
+        rows = self.given(x)
         if self.scaling is None:
-            self.scaling = learnt_scaling(self.scaling_kind, as_rows(x, "x", self.settings.sizes[0]))
-        tables = [self.labelled_rows(x, labels)]
+            self.scaling = learnt_scaling(self.scaling_kind, rows)
+        tables = [self.labelled_rows(rows, labels)]
+        self.provenance = replace(self.provenance, n_rows=len(rows), n_labelled=len(tables[0].numbers))
         self.prepare_for(tables[0])
         if validation is not None:
             tables.append(self.labelled_rows(*pair_of(validation), "validation rows", "validation labels"))

@@ -13,10 +13,10 @@ from stacked.devices import numpy_dtype
 from stacked.errors import check_count, mismatch
 from stacked.feedforward_settings import FeedforwardSettings
 from stacked.heads import Head
-from stacked.labelled_rows import finite_rows
 from stacked.network import Network
-from stacked.rows import Array, Rows, as_rows, map_rows
-from stacked.scaling import Scaling
+from stacked.provenance import Provenance
+from stacked.rows import Array, Rows, as_rows, map_rows, value_range
+from stacked.scaling import Scaling, maybe_scaled
 
 
 class Forward(ABC):
@@ -28,6 +28,7 @@ class Forward(ABC):
     settings: FeedforwardSettings
     layers: list[Dense]
     scaling: Scaling | None
+    provenance: Provenance
     dtype: torch.dtype
     device: torch.device
 
@@ -78,10 +79,16 @@ class Forward(ABC):
 
     def rows_of(self, x: Any, name: str = "x") -> Rows:
         """`x` as rows of its inputs, scaled and finite."""
-        return finite_rows(x, name, self.settings.sizes[0], self.scaling, self.dtype)
+        rows = maybe_scaled(self.given(x, name), self.scaling, self.dtype)
+        value_range(rows, name, self.dtype)
+        return rows
+
+    def given(self, x: Any, name: str = "x") -> Rows:
+        """`x` as rows of its inputs; those of a frame by the names that they had in training."""
+        return as_rows(x, name, self.settings.sizes[0], self.provenance.columns)
 
     def _map(self, function: Callable[[Tensor], Tensor], x: Any, width: int, out: Any) -> Array:
-        given = as_rows(x, "x", self.settings.sizes[0])
+        given = self.given(x)
         place = destination(out, (len(given), width), numpy_dtype(self.dtype))
         check_apart(given, place)
         return map_rows(function, self.rows_of(given), place, self.device)

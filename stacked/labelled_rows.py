@@ -8,15 +8,7 @@ from numpy.typing import NDArray
 
 from stacked.errors import mismatch
 from stacked.examples import Examples, as_labels
-from stacked.rows import Array, Rows, as_rows, to_array, value_range
-from stacked.scaling import Scaling, maybe_scaled
-
-
-def finite_rows(x: Any, name: str, n_inputs: int, scaling: Scaling | None, dtype: torch.dtype) -> Rows:
-    """`x` as rows of so many columns, scaled if there is a scaling, every value of which is finite in the dtype."""
-    rows = maybe_scaled(as_rows(x, name, n_inputs), scaling, dtype)
-    value_range(rows, name, dtype)
-    return rows
+from stacked.rows import Array, Rows, to_array
 
 
 def examples_of(rows: Rows, labels: Array, labelled: NDArray[np.bool_], name: str) -> Examples:

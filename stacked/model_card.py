@@ -11,6 +11,7 @@ from stacked.provenance import Provenance
 from stacked.settings import TAG, to_json
 from stacked.stack import StackedAutoencoder
 from stacked.training_config import TrainingConfig
+from stacked.wording import counted
 
 MOST_NAMES = 30
 """Columns that are listed; of more, only the first so many."""
@@ -26,7 +27,7 @@ def _of_stack(stack: StackedAutoencoder) -> Iterator[str]:
     sizes = "-".join(str(width) for width in (stack.n_inputs, *(one.n_units for one in stack.settings)))
     yield f"# Stacked autoencoder {sizes}"
     n_units, dtype = stack.settings[-1].n_units, numpy_dtype(stack.dtype)
-    yield f"Encodes rows of {stack.n_inputs:,} columns as {n_units:,} codes ({dtype})."
+    yield f"Encodes rows of {counted(stack.n_inputs, 'column')} as {counted(n_units, 'code')} ({dtype})."
     yield from _of_data(stack.provenance, stack.scaling_kind)
     yield "## Layers"
     for number, (layer, config) in enumerate(zip(stack.settings, stack.training, strict=True), start=1):
@@ -46,9 +47,10 @@ def _of_network(network: Feedforward) -> Iterator[str]:
 
 def _of_data(data: Provenance, scaling: str) -> Iterator[str]:
     yield "## Data"
-    if data.source:
-        labelled = f", {data.n_labelled:,} of them with a label ({data.target})" if data.target else ""
-        yield f"{data.n_rows:,} rows of `{data.source}`{labelled}."
+    if data.n_rows > 0:
+        source, target = f" of `{data.source}`" * bool(data.source), f" ({data.target})" * bool(data.target)
+        labelled = f", {data.n_labelled:,} of them with a label{target}" if data.n_labelled > 0 else ""
+        yield f"{counted(data.n_rows, 'row')}{source}{labelled}."
     else:
         yield "Not recorded."
     yield f"Scaling: {scaling}, learnt on these rows." if scaling != "none" else "Scaling: none, rows as they are."

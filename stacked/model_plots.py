@@ -110,7 +110,7 @@ def plot_reconstructions(model: Model, x: Any, path: Path, view: View) -> None:
     if not isinstance(model, StackedAutoencoder):
         remedy = "name the folder of a stack"
         raise mismatch("the model", expected="a stack, which decodes", received=f"a {model.what}", remedy=remedy)
-    rows = as_rows(x, "the rows", model.n_inputs)
+    rows = as_rows(x, "the rows", model.n_inputs, model.provenance.columns)
     depth = len(model.up_to(view.layer))
     through = f"through {depth} layer{'s' * (depth > 1)}"
     sample = sampled(rows, view.most if view.image_shape is None else min(MOST_PICTURES, view.most))
@@ -156,7 +156,7 @@ def _seen(model: Model, x: Any, view: View) -> tuple[Sample, Array, str]:
     """A sample of rows, their codes, and the name of the layer."""
     layer = _top(model) if view.layer is None else view.layer
     chain = _chain(model, layer)
-    sample = sampled(as_rows(x, "the rows", chain[0].weight.shape[1]), view.most)
+    sample = sampled(as_rows(x, "the rows", chain[0].weight.shape[1], model.provenance.columns), view.most)
     codes = model.encode if isinstance(model, StackedAutoencoder) else model.hidden
     return sample, np.asarray(codes(sample.rows, layer)), _layer_name(model, layer)
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from stacked.devices import dtype_named
 from stacked.errors import mismatch
+from stacked.frames import in_order
 from stacked.hdf5_rows import Trusted, dataset_rows, is_hdf5, opened
 from stacked.lazy_rows import LazyRows
 
@@ -38,12 +39,14 @@ class Rows(Protocol):
     def __getitem__(self, index: slice, /) -> Any: ...
 
 
-def as_rows(x: Any, name: str = "x", n_inputs: int | None = None) -> Rows:
+def as_rows(x: Any, name: str = "x", n_inputs: int | None = None, columns: Sequence[str] = ()) -> Rows:
     """`x` as rows, after checks of rank, dtype, length and width.
 
     NumPy arrays, tensors and HDF5 datasets are taken without a copy (a contiguous dataset through a memory map, any
-    other as `DatasetRows`); everything else must convert to an array.
+    other as `DatasetRows`); everything else must convert to an array. Of a frame whose columns have names, these
+    `columns` are taken, where some are known.
     """
+    x = in_order(x, columns, name) if columns else x
     if is_hdf5(x):
         dataset = opened(x, name)
         _check_table(dataset, name)

@@ -7,6 +7,7 @@ import torch
 
 from stacked.randomness import Seeded, Stream
 from stacked.rows import Array, Rows
+from stacked.wording import counted
 
 
 class Sample(NamedTuple):
@@ -19,7 +20,7 @@ class Sample(NamedTuple):
     def __str__(self) -> str:
         """How many, for people: "300 rows", or "5,000 of 60,000 rows"."""
         whole = len(self.rows) == self.there_are
-        return f"{len(self.rows):,} rows" if whole else f"{len(self.rows):,} of {self.there_are:,} rows"
+        return counted(len(self.rows), "row") if whole else f"{len(self.rows):,} of {self.there_are:,} rows"
 
 
 def sampled(rows: Rows, most: int, seed: int = 0) -> Sample:

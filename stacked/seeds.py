@@ -9,6 +9,8 @@ from stacked.callbacks import History
 from stacked.codes import Ascent
 from stacked.errors import DivergedError, mismatch
 from stacked.feedforward import Feedforward
+from stacked.frames import columns_of
+from stacked.provenance import Provenance
 from stacked.rows import fingerprint
 from stacked.stack import StackedAutoencoder
 from stacked.stack_checks import checked_tables, tables_of
@@ -53,7 +55,9 @@ def fit_stacks(
         lambda stack: (stack.settings, stack.training, stack.dtype, stack.device, stack.scaling_kind),
     )
     first = stacks[0]
-    scaling, tables = checked_tables(tables_of(x, validation), first.settings, first.dtype, first.scaling_kind)
+    given = tables_of(x, validation, columns=columns_of(x))
+    scaling, tables = checked_tables(given, first.settings, first.dtype, first.scaling_kind)
+    provenance = Provenance(n_rows=len(given[0]), columns=columns_of(x))
     layers = [stack.planned_layers(tables) for stack in stacks]
     are_kept = any(stack.cache is not None for stack in stacks)
     origins = [fingerprint(rows) for rows in tables] if are_kept else ["rows", "validation"][: len(tables)]
@@ -67,7 +71,7 @@ def fit_stacks(
             _train_level(number, rising, turn)
     for each in rising:
         if each.failure is None:
-            each.stack.take_over(each.layers, each.histories, scaling)
+            each.stack.take_over(each.layers, each.histories, scaling, provenance)
     return [each.failure for each in rising]
 
 

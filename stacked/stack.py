@@ -20,6 +20,7 @@ from stacked.devices import device_named, dtype_named, numpy_dtype
 from stacked.divergence import restored_unless_finished
 from stacked.errors import check_count, mismatch
 from stacked.examples import Examples
+from stacked.frames import columns_of
 from stacked.orders import shuffling
 from stacked.progress import training_display
 from stacked.provenance import Provenance
@@ -70,7 +71,7 @@ class StackedAutoencoder(Coding):
     fine_tuning : History
         The record of `fine_tune`.
     provenance : Provenance
-        What it was trained on, as far as whoever trained it says.
+        What it was trained on: `fit` notes how many rows, and the columns of a frame.
     """
 
     def __init__(  # noqa: PLR0913 - all but the first two are keywords
@@ -108,8 +109,8 @@ class StackedAutoencoder(Coding):
 
         Parameters
         ----------
-        x : array, tensor or HDF5 dataset
-            Rows, shape `(n, n_inputs)`.
+        x : array, tensor, frame or HDF5 dataset
+            Rows, shape `(n, n_inputs)`. Columns of frames that have names are found by them ever after.
         validation : the same, optional
             Rows on which each layer's reconstruction loss is measured after every epoch.
         callbacks : sequence of Callback
@@ -133,7 +134,8 @@ class StackedAutoencoder(Coding):
             with ranks.agreeing():
                 check_callbacks(callbacks)
                 ranks.check_device(self.device)
-                rows = tables_of(x, validation)
+                columns = columns_of(x)
+                rows = tables_of(x, validation, columns=columns)
                 scaling, tables = checked_tables(rows, self.settings, self.dtype, self.scaling_kind)
                 layers = self.planned_layers(tables)
             histories, is_kept = [], self.cache is not None or run is not None
@@ -151,18 +153,22 @@ class StackedAutoencoder(Coding):
                     training = self.training_of(number, layer, [display, *callbacks], ranks)
                     histories.append(trainings.train(f"layer-{number}", training, ascent.examples))
                     ascent.climb(layer)
-        self.take_over(layers, histories, scaling)
+        self.take_over(layers, histories, scaling, Provenance(n_rows=len(tables[0]), columns=columns))
         return self
 
-    def take_over(self, layers: list[Autoencoder], histories: list[History], scaling: Scaling | None) -> None:
+    def take_over(
+        self, layers: list[Autoencoder], histories: list[History], scaling: Scaling | None, provenance: Provenance
+    ) -> None:
         """Be what was trained."""
-        self.layers, self.histories, self.fine_tuning, self.scaling = layers, histories, History(), scaling
+        self.layers, self.histories, self.fine_tuning = layers, histories, History()
+        self.scaling, self.provenance = scaling, provenance
 
     def draw(self, n_inputs: int) -> "StackedAutoencoder":
         """Give every layer its random initial weights, for rows of `n_inputs` columns, in place of training them."""
         check_count("n_inputs", n_inputs)
         self.layers = self.drawn_layers(n_inputs)
         self.histories, self.fine_tuning = [History() for _ in self.layers], History()
+        self.scaling, self.provenance = None, Provenance()
         return self
 
     def fine_tune(
@@ -197,7 +203,7 @@ class StackedAutoencoder(Coding):
         """
         config = TrainingConfig() if training is None else training
         check_callbacks(callbacks)
-        rows = tables_of(x, validation, self.n_inputs)
+        rows = tables_of(x, validation, self.n_inputs, self.provenance.columns)
         kind = self.scaling_kind if self.scaling is None else self.scaling
         scaling, tables = checked_tables(rows, self.settings[:1], self.dtype, kind)
         model = Unrolled(self.layers)
@@ -229,8 +235,9 @@ class StackedAutoencoder(Coding):
         lowest = StackedAutoencoder(
             self.settings[:stop], self.training[:stop], seed=self.randomness, dtype=dtype, device=self.device
         )
-        lowest.take_over(copy.deepcopy(self.layers[:stop]), copy.deepcopy(self.histories[:stop]), self.scaling)
-        lowest.scaling_kind, lowest.provenance = self.scaling_kind, self.provenance
+        parts = copy.deepcopy((self.layers[:stop], self.histories[:stop]))
+        lowest.take_over(*parts, self.scaling, self.provenance)
+        lowest.scaling_kind = self.scaling_kind
         return lowest
 
     def disk_bytes(self, n_rows: int) -> int:

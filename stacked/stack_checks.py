@@ -34,11 +34,11 @@ def check_layers(
     return tuple(layers), tuple(configs)
 
 
-def tables_of(x: Any, validation: Any, n_inputs: int | None = None) -> list[Rows]:
-    """The tables of rows: `x`, and the validation rows if there are any."""
-    tables = [as_rows(x, "x", n_inputs)]
+def tables_of(x: Any, validation: Any, n_inputs: int | None = None, columns: Sequence[str] = ()) -> list[Rows]:
+    """The tables of rows: `x`, and the validation rows if there are any; of frames, these columns."""
+    tables = [as_rows(x, "x", n_inputs, columns)]
     if validation is not None:
-        tables.append(as_rows(validation, "validation", tables[0].shape[1]))
+        tables.append(as_rows(validation, "validation", tables[0].shape[1], columns))
     return tables
 
 

@@ -11,6 +11,7 @@ from stacked.columns import listed
 from stacked.columns_in_files import as_values
 from stacked.errors import check_choice, mismatch
 from stacked.rows import Array, to_array
+from stacked.wording import counted
 
 MOST_NUMBERED = 20
 """Different whole numbers that are taken for classes; more of them are quantities."""
@@ -93,14 +94,14 @@ def as_target(raw: Any, task: str = "auto", classes: Sequence[str] = (), name: s
 def described(target: Target) -> str:
     """A target in words, such as "2 classes: B (357), M (212); 12 rows without label"."""
     missing = len(target.values) - target.n_labelled
-    without = f"{missing} row{'s' * (missing != 1)} without"
+    without = f"{counted(missing, 'row')} without a label"
     present = target.values[target.labelled]
     if not target.is_classes:
         return f"numbers from {present.min():g} to {present.max():g}" + (f", {without}" if missing else "")
     counts = np.bincount(present, minlength=len(target.classes))
     shown = [f"{each} ({count})" for each, count in zip(target.classes[:MOST_NUMBERED], counts, strict=False)]
     names = ", ".join(shown + ["..."] * (len(target.classes) > MOST_NUMBERED))
-    return f"{len(target.classes)} classes: {names}" + (f"; {without} label" if missing else "")
+    return f"{len(target.classes)} classes: {names}" + (f"; {without}" if missing else "")
 
 
 def _there(values: Array, name: str, classes: Sequence[str]) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ import torch
 
 from stacked.dense import Dense
 from stacked.errors import mismatch
+from stacked.provenance import Provenance
 from stacked.scaling import Scaling
 
 
@@ -18,6 +19,9 @@ class Encoder(Protocol):
 
     @property
     def scaling(self) -> Scaling | None: ...
+
+    @property
+    def provenance(self) -> Provenance: ...
 
     @property
     def dtype(self) -> torch.dtype: ...

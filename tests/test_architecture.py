@@ -16,13 +16,13 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "stacked"
 ORDER = [
     *("errors", "extras", "files", "temporary_folder", "paths", "state_files", "strict_json", "differences"),
-    *("settings",),
+    *("settings", "wording", "columns", "frames"),
     *("activations", "losses", "outputs", "devices", "randomness", "corruption"),
     *("dense", "abreast", "products", "gradients", "precision", "symptoms", "model"),
     *("lazy_rows", "hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows"),
     *("rows", "hdf5_tables", "destinations", "scaled_rows", "scaling", "provenance", "samples", "embeddings"),
     *("splits", "idx", "datasets", "npy", "examples", "labelled_rows", "ranks"),
-    *("orders", "collected", "table_names", "cells", "columns", "npz", "image_folders", "csv_layout", "arrow_tables"),
+    *("orders", "collected", "table_names", "cells", "npz", "image_folders", "csv_layout", "arrow_tables"),
     *("columns_in_files", "tables", "targets", "ahead", "readers", "picked_rows", "labelled_table", "batches"),
     *("schedules", "optimizers", "training_config", "books", "checkpoints", "callbacks", "progress"),
     *("log_lines", "logs", "tensorboards"),

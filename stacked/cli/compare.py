@@ -12,6 +12,7 @@ from stacked.cli.guard import guarded
 from stacked.errors import check_count, mismatch
 from stacked.paths import named_path
 from stacked.tables import Wanted, read_data
+from stacked.wording import counted
 
 if TYPE_CHECKING:
     from stacked.comparison import Arm
@@ -168,10 +169,9 @@ def _table(data: "Data", test: "Data | None", task: str, name: str, fractions: d
 def _announce(table: "LabelledTable", arms: "list[Arm]", seeds: int) -> None:
     from stacked.targets import described  # noqa: PLC0415 - slow to import
 
-    drawn = (
-        f"each seed tests on {table.n_tested:,} rows of its own" if table.test is None else "one test file for all"
-    )
-    typer.echo(f"{len(table.rows):,} rows, {described(table.target)}")
+    own = f"each seed tests on {counted(table.n_tested, 'row')} of its own"
+    drawn = own if table.test is None else "one test file for all"
+    typer.echo(f"{counted(len(table.rows), 'row')}, {described(table.target)}")
     typer.echo(f"{len(arms)} arms x {seeds} seeds; {drawn}")
 
 

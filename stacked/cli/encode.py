@@ -9,6 +9,7 @@ import typer
 from stacked.cli import options
 from stacked.cli.data import loaded, rows_for
 from stacked.cli.guard import guarded
+from stacked.wording import counted
 
 Out = Annotated[
     str,
@@ -66,7 +67,7 @@ def _write(
     shape = (len(table), len(columns))
     with written_table(path, shape, numpy_dtype(trained.dtype), columns) as values:
         work(table, out=values)
-    typer.echo(f"{shape[0]:,} rows of {shape[1]:,} columns written to {out}")
+    typer.echo(f"{counted(shape[0], 'row')} of {counted(shape[1], 'column')} written to {out}")
 
 
 encode_command = guarded(encode)

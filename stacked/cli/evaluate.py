@@ -9,6 +9,7 @@ import typer
 from stacked.cli import options
 from stacked.cli.data import known_of, labelled_for, loaded, rows_for
 from stacked.cli.guard import guarded
+from stacked.wording import counted
 
 if TYPE_CHECKING:
     from stacked.classifier import FeedforwardClassifier
@@ -54,7 +55,7 @@ def _evaluate_classifier(classifier: "FeedforwardClassifier", rows: str, labels:
     low, high = wilson_interval(scores.n_wrong, scores.n_rows)
     typer.echo(
         f"error rate {scores.error_rate:.2%} [{low:.2%}, {high:.2%}]: "
-        f"{scores.n_wrong:,} of {scores.n_rows:,} rows are wrong"
+        f"{scores.n_wrong:,} of {counted(scores.n_rows, 'row')} wrong"
     )
     names = known_of(classifier).classes
     _table(["class", "rows", "recall", "precision", "taken most often for"], _by_class(scores, names))
@@ -77,7 +78,7 @@ def _evaluate_regressor(regressor: "FeedforwardRegressor", rows: str, labels: st
     errors = regressor.errors(table.rows, table.target.values)
     typer.echo(
         f"RMSE {errors.rmse:.4g}, mean absolute error {errors.mae:.4g}, R2 {errors.r2:.3f}, "
-        f"on {table.target.n_labelled:,} rows"
+        f"on {counted(table.target.n_labelled, 'row')}"
     )
 
 
@@ -88,8 +89,8 @@ def _evaluate_stack(stack: "StackedAutoencoder", rows: str) -> None:
     scores = reconstruction_scores(table, stack.reconstruct, 1.0 if stack.scaling is None else stack.scaling.scale)
     units = "" if stack.scaling is None else f", columns scaled by {stack.scaling_kind}"
     typer.echo(
-        f"unexplained by the reconstructions: {_percent(scores.unexplained)} of the variance of {len(table):,} "
-        f"rows{units}"
+        f"unexplained by the reconstructions: {_percent(scores.unexplained)} of the variance of "
+        f"{counted(len(table), 'row')}{units}"
     )
     names = stack.provenance.columns
     if names:

@@ -10,6 +10,7 @@ from stacked.cli import options
 from stacked.cli.data import loaded, read_labelled
 from stacked.cli.guard import guarded
 from stacked.tables import FORMATS
+from stacked.wording import counted
 
 What = Annotated[
     str,
@@ -70,7 +71,7 @@ def _show_table(name: str, labels: str | None, task: str) -> None:
     table = read_labelled(name, labels, task)
     n_rows, n_columns = table.rows.shape
     low, high = value_range(table.rows, name)
-    typer.echo(f"{n_rows:,} rows of {n_columns:,} columns, values from {low:.6g} to {high:.6g}")
+    typer.echo(f"{counted(n_rows, 'row')} of {counted(n_columns, 'column')}, values from {low:.6g} to {high:.6g}")
     if table.provenance.columns:
         typer.echo(f"columns: {', '.join(table.provenance.columns)}")
     if table.target is not None:

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from stacked.report.contents import ArmFigures, Comparison, Measure
-from stacked.report.words import MINUS, NBSP, counted, listed, number, p_equals
+from stacked.report.words import MINUS, NBSP, listed, number, p_equals
 from stacked.statistics import verdict
+from stacked.wording import counted
 
 _MOST_NAMES, _MOST_MEANS = 6, 4
 

@@ -12,11 +12,12 @@ from stacked.randomness import Seeded
 from stacked.report.contents import Contents, Record
 from stacked.report.facts import described_data
 from stacked.report.scales import drawable
-from stacked.report.words import counted, listed, number
+from stacked.report.words import listed, number
 from stacked.report.words import seconds as in_seconds
 from stacked.rows import Array
 from stacked.settings import to_json
 from stacked.stack import StackedAutoencoder
+from stacked.wording import counted
 
 
 def contents_of_model(folder: Path) -> Contents:

@@ -36,11 +36,6 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
 
 
-def counted(n: int, what: str) -> str:
-    """ "1 run", "2 runs"."""
-    return f"{n:,} {what}{'s' * (n != 1)}"
-
-
 def shortened(text: str, most: int) -> str:
     """At most so many characters of a name."""
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"

@@ -1,0 +1,6 @@
+"""Counts as they stand in sentences."""
+
+
+def counted(n: int, what: str) -> str:
+    """ "1 run", "2,000 runs"."""
+    return f"{n:,} {what}{'s' * (n != 1)}"
