@@ -2,6 +2,7 @@
 
 `run.json` says what the run is: settings, seed, and the fingerprints of its data. Started again, the same run skips
 what is finished and goes on where it was, and ends with the same bits as if it had never stopped. Another is refused.
+A run that ends before its first checkpoint leaves nothing.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ import torch
 
 from stacked.checkpoints import owner_of, read_owned
 from stacked.differences import differences
-from stacked.errors import StackedError, StackedWarning, check_number, mismatch
+from stacked.errors import StackedError, StackedWarning, check_flag, check_number, mismatch
 from stacked.files import blaming, locked, remove_abandoned, write_atomically
 from stacked.paths import PathLike, named_path, read_plain
 from stacked.randomness import Randomness, Seeded
@@ -45,10 +46,14 @@ class RunDirectory:
         One of its own; made if need be.
     seconds : float
         Least time between two checkpoints of a training; 0 makes one after every step.
+    replace : bool
+        Discard another run that the folder holds, in place of refusing it.
     """
 
-    def __init__(self, folder: PathLike, seconds: float = 30.0) -> None:
+    def __init__(self, folder: PathLike, seconds: float = 30.0, *, replace: bool = False) -> None:
         check_number("seconds", seconds, 0)
+        check_flag("replace", replace)
+        self.replace = replace
         self.folder, self.seconds = named_path(folder, "run").absolute(), float(seconds)
 
     @contextlib.contextmanager
@@ -73,18 +78,43 @@ class RunDirectory:
                     raise mismatch(str(self.folder), expected=expected, received="none", remedy=remedy)
             yield ResumableTrainings(self.folder, owner, self.seconds, ranks)
 
-    def remove(self) -> None:
-        """Remove the run, whose outcome is kept elsewhere, unless another process is at work on it by now.
+    @property
+    def states(self) -> list[Path]:
+        """The checkpoints and finished trainings that it keeps."""
+        return sorted(self.folder.glob("*.safetensors"))
 
-        What the run is goes last, so that a removal that is cut short leaves a run that can be taken up again.
-        """
+    def remove(self) -> None:
+        """Remove the run, whose outcome is kept elsewhere, unless another process is at work on it by now."""
         with contextlib.suppress(OSError), locked(self.folder / "run", wait=False):
-            shutil.rmtree(self.folder / CODES, ignore_errors=True)
-            for state in self.folder.glob("*.safetensors"):
-                state.unlink()
-            (self.folder / "run.json").unlink()
+            self._clear()
         with contextlib.suppress(OSError):  # other things in the folder stay, and it with them
             self.folder.rmdir()
+
+    def _clear(self) -> None:
+        """What the run is goes last, so that a removal that is cut short leaves a run that can be taken up again."""
+        shutil.rmtree(self.folder / CODES, ignore_errors=True)
+        for state in self.states:
+            state.unlink()
+        (self.folder / "run.json").unlink()
+
+    @contextlib.contextmanager
+    def _leaving_nothing_of_a_failed_start(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            if not self.states:
+                with contextlib.suppress(OSError):
+                    self._clear()
+            raise
+
+    @contextlib.contextmanager
+    def _leaving_no_empty_folder(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(OSError):  # also where it is not empty
+                self.folder.rmdir()
+            raise
 
     def _take(self, life: contextlib.ExitStack, description: Description, owner: str, ranks: Ranks) -> None:
         """Hold the folder as long as a life lasts, and raise unless it is free for the run."""
@@ -93,10 +123,12 @@ class RunDirectory:
                 expected, remedy = "a folder for the run", "name another"
                 raise mismatch(str(self.folder), expected=expected, received="a file", remedy=remedy)
             self.folder.mkdir(parents=True, exist_ok=True)
+            life.enter_context(self._leaving_no_empty_folder())
             life.enter_context(locked(self.folder / "run", wait=False))
             remove_abandoned(self.folder)
             remove_abandoned(self.folder / CODES)
             self._claim(json.loads(json.dumps(description)), owner, ranks)
+            life.enter_context(self._leaving_nothing_of_a_failed_start())
 
     def _claim(self, description: Description, owner: str, ranks: Ranks) -> None:
         """Raise unless the folder is free, or holds the run that is described."""
@@ -106,9 +138,13 @@ class RunDirectory:
         if not path.exists() and others:
             expected, received = "a run, or nothing at all", f"a folder that holds {others[0]!r}"
             raise mismatch(str(self.folder), expected=expected, received=received, remedy="name another folder")
-        held = _read(path)
+        held = _read(path) if self.states else None  # without them it is nobody's, and nothing is lost
+        if held is not None and self.replace and held.get("run") != content["run"]:
+            warnings.warn(f"{self.folder}: another run that was there is discarded", StackedWarning, stacklevel=7)
+            self._clear()
+            held = None
         if held is None:
-            for state in self.folder.glob("*.safetensors"):
+            for state in self.states:
                 read_owned(state, owner_of(owner, state), "it is made again")  # raises where the run was another
             write_atomically(path, json.dumps(content, indent=1).encode())
         else:

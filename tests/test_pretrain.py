@@ -162,13 +162,37 @@ def test_a_model_that_may_be_replaced_stays_until_the_new_one_is_complete(rows, 
     ended = pretrain(rows, *SHORT, "--overwrite", *steep, layers="plain:3:output=linear")
     assert (ended.exit_code, "the loss became" in ended.stderr) == (2, True)
     assert outcome(load_stack("out")) == before
-    other = pretrain(rows, *SHORT, "--overwrite")
+    ended = pretrain(rows, *SHORT, "--overwrite")
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    assert outcome(load_stack("out")) == outcome(trained())
+
+
+def test_another_run_beside_the_folder_is_refused_unless_it_may_be_replaced(rows, tmp_path):
+    StackedAutoencoder([Plain(3)], TrainingConfig(epochs=1)).fit(ROWS, run="out.run")
+    other = pretrain(rows, *SHORT)
     assert other.exit_code == 2
     assert other.stderr.startswith(f"error: {tmp_path}/out.run: expected a run with settings ")
-    assert outcome(load_stack("out")) == before
-    RunDirectory("out.run").remove()
-    assert pretrain(rows, *SHORT, "--overwrite").exit_code == 0
-    assert outcome(load_stack("out")) == outcome(trained())
+    assert RunDirectory("out.run").states
+    ended = pretrain(rows, *SHORT, "--overwrite")
+    told = f"warning: {tmp_path}/out.run: another run that was there is discarded\n"
+    assert (ended.exit_code, ended.stderr) == (0, told)
+    assert names_in(tmp_path) == ["out", "rows.npy"]
+
+
+def test_a_log_that_is_none_leaves_no_run_behind(rows, tmp_path):
+    Path("log.csv").write_text("mine")
+    assert pretrain(rows, *SHORT, "--log", "log.csv").exit_code == 2
+    assert names_in(tmp_path) == ["log.csv", "rows.npy"]
+
+
+def test_ctrl_c_before_the_first_checkpoint_says_that_nothing_is_kept(rows, monkeypatch):
+    def interrupted(*arguments, **more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stacked.training.Training.fit", interrupted)
+    ended = pretrain(rows, *SHORT)
+    line = "interrupted; nothing was kept yet: the same command begins anew\n"
+    assert (ended.exit_code, ended.stderr) == (130, line)
 
 
 @pytest.mark.parametrize("out", [".", "../here", "deep/er/", "link"])
@@ -241,6 +265,6 @@ def test_ctrl_c_ends_with_one_line_and_the_same_command_goes_on(rows, tmp_path):
     with working_on_the_second_layer(rows) as process:
         process.send_signal(signal.SIGINT)
         told = process.communicate(timeout=60)
-    line = "interrupted; DIR.run keeps all but the last half minute at most: the same command goes on from there\n"
-    assert (process.returncode, told) == (130, ("", line))
+    kept = f"{tmp_path / 'out.run'} keeps all but the last half minute at most"
+    assert (process.returncode, told) == (130, ("", f"interrupted; {kept}: the same command goes on from there\n"))
     goes_on_to_the_same_end(rows, tmp_path)

@@ -256,7 +256,7 @@ def test_ctrl_c_ends_all_with_one_line(undisturbed):
         end_one(process, undisturbed / "interrupted.run", None, signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode != 0
-    kept = "DIR.run keeps all but the last half minute at most"
+    kept = f"{undisturbed / 'interrupted.run'} keeps all but the last half minute at most"
     assert told_by(errors) == [f"interrupted; {kept}: the same command goes on from there"]
     with locked(undisturbed / "interrupted.run" / "run", wait=False):  # nobody is left
         pass

@@ -238,6 +238,56 @@ def test_another_run_is_refused_with_what_differs_and_left_alone(rows, what, tmp
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_another_run_is_discarded_where_that_is_asked_for(rows, tmp_path):
+    run = RunDirectory(tmp_path / "run", 0, replace=True)
+    StackedAutoencoder(BOTH, MOMENTUM).fit(rows, run=run)
+    stack = StackedAutoencoder([Plain(8)], MOMENTUM, seed=1)
+    with pytest.warns(StackedWarning, match="run: another run that was there is discarded"):
+        stack.fit(rows, run=run)
+    assert outcome(stack) == outcome(StackedAutoencoder([Plain(8)], MOMENTUM, seed=1).fit(rows))
+    assert [path.name for path in run.states] == ["layer-1.safetensors"]
+
+
+def test_the_same_run_goes_on_where_others_would_be_discarded(rows, tmp_path):
+    def fit(**options):
+        return StackedAutoencoder([Plain(7)], MOMENTUM).fit(rows, **options)
+
+    run = RunDirectory(tmp_path, 0, replace=True)
+    with pytest.raises(KeyboardInterrupt):
+        fit(run=run, callbacks=[Interrupt(5)])
+    steps = Interrupt(3 * 7 - 5 - 1)  # one too few for all steps that are left
+    with pytest.raises(KeyboardInterrupt):
+        fit(run=run, callbacks=[steps])
+    assert outcome(fit(run=run)) == outcome(fit())
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_run_that_ends_before_its_first_checkpoint_leaves_nothing(rows, there, tmp_path):
+    run = tmp_path / "run"
+    if there:
+        run.mkdir()
+    for seed in (0, 1):
+        with pytest.raises(KeyboardInterrupt):
+            StackedAutoencoder(BOTH, MOMENTUM, seed=seed).fit(rows, run=run, callbacks=[Interrupt(3)])
+        assert not run.exists()
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_stands_in_nobodys_way(rows, tmp_path):
+    StackedAutoencoder(BOTH, MOMENTUM).fit(rows, run=tmp_path)
+    for state in tmp_path.glob("*.safetensors"):
+        state.unlink()
+    StackedAutoencoder(BOTH, MOMENTUM, seed=1).fit(rows, run=tmp_path)
+    assert json.loads((tmp_path / "run.json").read_text())["run"]["seed"] == 1
+
+
+def test_codes_of_somebody_else_are_left_alone_when_a_run_is_refused(rows, tmp_path):
+    (tmp_path / "codes").mkdir()
+    (tmp_path / "codes" / "mine.h5").write_text("mine")
+    with pytest.raises(StackedError, match="a folder that holds 'codes'"):
+        StackedAutoencoder([Plain(8)]).fit(rows, run=tmp_path)
+    assert (tmp_path / "codes" / "mine.h5").read_text() == "mine"
+
+
 def test_a_run_of_another_kind_is_refused(rows, tmp_path):
     stack = StackedAutoencoder([Plain(8)], MOMENTUM).fit(rows, run=tmp_path)
     with pytest.raises(StackedError, match=r"a run with kind = deep autoencoder, .*received one with kind = layers"):
@@ -384,7 +434,8 @@ def test_the_state_of_another_layer_is_refused(rows, tmp_path):
 @pytest.mark.parametrize("name", ["layer-1.safetensors", "layer-1.checkpoint-0.safetensors"])
 def test_a_folder_in_the_place_of_a_state_is_refused_before_anything_is_trained(rows, tmp_path, name):
     with pytest.raises(KeyboardInterrupt):
-        StackedAutoencoder([Plain(8)], MOMENTUM).fit(rows, run=tmp_path, callbacks=[Interrupt(3)])
+        StackedAutoencoder([Plain(8)], MOMENTUM).fit(rows, run=RunDirectory(tmp_path, 0), callbacks=[Interrupt(3)])
+    (tmp_path / name).unlink(missing_ok=True)
     (tmp_path / name).mkdir()
     with pytest.raises(StackedError, match="expected a file of the run, received something else; move it away"):
         StackedAutoencoder([Plain(8)], MOMENTUM).fit(rows, run=tmp_path, callbacks=[Interrupt(0)])

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stacked.cli import options
-from stacked.cli.data import Labelled, labels_for_training, loaded, read_labelled
+from stacked.cli.data import labels_for_training, loaded, read_labelled
 from stacked.cli.guard import guarded
-from stacked.cli.trainings import INTERRUPTED, free_folder, given, last_epoch, training_config
+from stacked.cli.trainings import free_folder, given, keep, kept_run, last_epoch, training_config
 from stacked.cli.watching import Log, Tensorboard, watchers
 from stacked.errors import mismatch
 
@@ -75,7 +75,10 @@ def finetune(
     how = given(epochs=epochs, batch_size=batch_size, validation_fraction=validation_fraction, patience=patience)
     descent = given(learning_rate=learning_rate, momentum=momentum)
     training = training_config(table.target.n_labelled, optimizer, descent, how)
-    _fit_and_keep(network, table, training, folder, watchers(log, tensorboard))
+    watching = watchers(log, tensorboard)
+    with kept_run(folder, overwrite=overwrite) as run:
+        network.fit(table.rows, labels_for_training(table.target), training, run=run, callbacks=watching)
+        keep(network, table, folder, run)
     typer.echo(f"labels: {_described(table.target)}")
     typer.echo(f"{network.what} {'-'.join(map(str, network.settings.sizes))}: {last_epoch(network.history)}")
     typer.echo(f"written to {out}")
@@ -99,22 +102,10 @@ def _network_on(
     return FeedforwardRegressor.from_stack(encoder, 1, **settings)
 
 
-def _fit_and_keep(network: Any, table: Labelled, training: Any, folder: Any, watching: list[Any]) -> None:
-    from stacked.checkpoint import save  # noqa: PLC0415 - slow to import
-    from stacked.run_directory import RunDirectory  # noqa: PLC0415
-
-    assert table.target is not None, "labels were asked for"
-    run = RunDirectory(f"{folder}.run")
-    network.fit(table.rows, labels_for_training(table.target), training, run=run, callbacks=watching)
-    network.provenance = table.provenance
-    save(network, folder)
-    run.remove()
-
-
 def _described(target: "Target") -> str:
     from stacked.targets import described  # noqa: PLC0415 - slow to import
 
     return described(target)
 
 
-command = guarded(finetune, INTERRUPTED)
+command = guarded(finetune)

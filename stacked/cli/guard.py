@@ -27,7 +27,7 @@ def guarded(command: Callable[..., None], interrupted: str = "interrupted") -> C
     command : callable
         What Typer is to make a command of.
     interrupted : str
-        The line that Ctrl-C ends with.
+        The line that Ctrl-C ends with, unless the command says another by its `KeyboardInterrupt`.
     """
 
     @functools.wraps(command)
@@ -43,7 +43,7 @@ def guarded(command: Callable[..., None], interrupted: str = "interrupted") -> C
             _say("error", "red", error)
             raise typer.Exit(2) from error
         except KeyboardInterrupt as interrupt:
-            typer.echo(interrupted, err=True)
+            typer.echo(str(interrupt) or interrupted, err=True)
             raise typer.Exit(130) from interrupt
 
     signature = inspect.signature(command, eval_str=True)

@@ -5,16 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stacked.cli import options
-from stacked.cli.data import Labelled, read_labelled, scaling_for
+from stacked.cli.data import read_labelled, scaling_for
 from stacked.cli.guard import guarded
 from stacked.cli.one_voice import one_voice
-from stacked.cli.trainings import INTERRUPTED, free_folder, given, last_epoch, training_config
+from stacked.cli.trainings import free_folder, given, keep, kept_run, last_epoch, training_config
 from stacked.cli.watching import Log, Tensorboard, watchers
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from stacked.run_directory import RunDirectory
     from stacked.stack import StackedAutoencoder
 
 Layers = Annotated[
@@ -81,7 +78,6 @@ def pretrain(
     """
     from stacked.layer_files import layers_named  # noqa: PLC0415 - slow to import
     from stacked.ranks import joined_ranks  # noqa: PLC0415
-    from stacked.run_directory import RunDirectory  # noqa: PLC0415
     from stacked.stack import StackedAutoencoder  # noqa: PLC0415
 
     with joined_ranks(device) as ranks, one_voice(ranks):
@@ -103,21 +99,13 @@ def pretrain(
             stack = StackedAutoencoder(
                 built, training, seed=seed, dtype=dtype, device=device, scaling=kind, cache=cache
             )
-            run = RunDirectory(f"{folder}.run")
             watching = watchers(log, tensorboard)
-        stack.fit(table.rows, run=run, ranks=ranks, callbacks=watching)
+        with kept_run(folder, overwrite=overwrite) as run:
+            stack.fit(table.rows, run=run, ranks=ranks, callbacks=watching)
+            if ranks.leads:
+                keep(stack, table, folder, run)
         if ranks.leads:
-            _keep(stack, table, folder, run)
             _report(stack, out)
-
-
-def _keep(stack: "StackedAutoencoder", table: Labelled, folder: "Path", run: "RunDirectory") -> None:
-    """Save what came of a run, which is then not needed any more."""
-    from stacked.checkpoint import save  # noqa: PLC0415 - slow to import
-
-    stack.provenance = table.provenance
-    save(stack, folder)
-    run.remove()
 
 
 def _report(stack: "StackedAutoencoder", out: str) -> None:
@@ -129,4 +117,4 @@ def _report(stack: "StackedAutoencoder", out: str) -> None:
     typer.echo(f"written to {out}")
 
 
-command = guarded(pretrain, INTERRUPTED)
+command = guarded(pretrain)

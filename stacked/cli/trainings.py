@@ -1,5 +1,6 @@
 """What verbs that train have in common: the folder of the result, the settings of a training, the report."""
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,10 +9,27 @@ from stacked.errors import check_choice, mismatch
 from stacked.paths import named_path
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from stacked.callbacks import History
+    from stacked.checkpoint import Model
+    from stacked.cli.data import Labelled
+    from stacked.run_directory import RunDirectory
     from stacked.training_config import TrainingConfig
 
-INTERRUPTED = "interrupted; DIR.run keeps all but the last half minute at most: the same command goes on from there"
+
+@contextlib.contextmanager
+def kept_run(folder: Path, *, overwrite: bool) -> "Iterator[RunDirectory]":
+    """The run whose result the folder is to hold, beside it; Ctrl-C tells what that keeps."""
+    from stacked.run_directory import RunDirectory  # noqa: PLC0415 - slow to import
+
+    run = RunDirectory(f"{folder}.run", replace=overwrite)
+    try:
+        yield run
+    except KeyboardInterrupt as interrupt:
+        kept = f"{run.folder} keeps all but the last half minute at most: the same command goes on from there"
+        nothing = "nothing was kept yet: the same command begins anew"
+        raise KeyboardInterrupt(f"interrupted; {kept if run.states else nothing}") from interrupt
 
 
 def free_folder(out: str, what: str, *, overwrite: bool) -> Path:
@@ -29,6 +47,15 @@ def free_folder(out: str, what: str, *, overwrite: bool) -> Path:
             with locked(folder / "model"):
                 pass
     return folder
+
+
+def keep(model: "Model", table: "Labelled", folder: Path, run: "RunDirectory") -> None:
+    """Save what came of a run on a table; the run is then not needed any more."""
+    from stacked.checkpoint import save  # noqa: PLC0415 - slow to import
+
+    model.provenance = table.provenance
+    save(model, folder)
+    run.remove()
 
 
 def given(**options: Any) -> dict[str, Any]:
