@@ -49,7 +49,9 @@ def _of_data(data: Provenance, scaling: str) -> Iterator[str]:
     yield "## Data"
     if data.n_rows > 0:
         source, target = f" of `{data.source}`" * bool(data.source), f" ({data.target})" * bool(data.target)
-        labelled = f", {data.n_labelled:,} of them with a label{target}" if data.n_labelled > 0 else ""
+        labelled = f"; its labels{target} were left out" if data.target else ""
+        if data.n_labelled > 0:
+            labelled = f", {data.n_labelled:,} of them with a label{target}"
         yield f"{counted(data.n_rows, 'row')}{source}{labelled}."
     else:
         yield "Not recorded."

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from stacked.errors import mismatch
+from stacked.paths import named_path
 from stacked.table_names import Place, place_of
 
 if TYPE_CHECKING:
@@ -21,6 +22,16 @@ FORMATS = (
 
 FOLDER = "folder"
 """The target that is the name of the folder in which an image lies."""
+
+
+def is_part_of(target: str, table: str) -> bool:
+    """Whether a target is one of the columns of a table, or the folders of its images, and goes wherever it goes."""
+    place = place_of(table)
+    if place is None or not target:
+        return False
+    if place.format == "images":
+        return target == FOLDER
+    return place.format in ("text", "parquet") and place_of(target, "target") is None
 
 
 class Data(NamedTuple):
@@ -98,7 +109,8 @@ def read_data(name: str, wanted: Wanted = ALL, dtype: str = "float32") -> Data:
     """
     place = place_of(name)
     if place is None:
-        raise mismatch(name, expected=FORMATS, received="another name", remedy="convert it to one of these")
+        received = "another name" if named_path(name, "name").exists() else "a name of nothing that is there"
+        raise mismatch(name, expected=FORMATS, received=received, remedy="convert it to one of these")
     data = _named(place, wanted, dtype) if place.format in ("text", "parquet") else _unnamed(place, wanted, dtype)
     if data.target is not None and len(data.target) != len(data.rows):
         expected, received = f"a target for each of {len(data.rows)} rows", f"{len(data.target)} values"

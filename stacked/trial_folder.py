@@ -7,6 +7,7 @@ import os
 import shutil
 import urllib.parse
 import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,12 @@ class TrialFolder:
 
     def _path(self, arm: str, seed: int) -> Path:
         return self._runs / f"{urllib.parse.quote(arm, safe='')}-{seed}.json"
+
+
+def finished_trials(folder: Path) -> dict[str, int]:
+    """How many trials of each arm the folder of an experiment keeps, those that failed among them."""
+    stems = [path.stem for path in sorted((folder / "runs").glob("*-*.json"))]
+    return Counter(urllib.parse.unquote(stem.rpartition("-")[0]) for stem in stems)
 
 
 def _trial(fields: dict[str, Any]) -> Trial:

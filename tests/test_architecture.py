@@ -27,7 +27,7 @@ ORDER = [
     *("schedules", "optimizers", "training_config", "books", "checkpoints", "callbacks", "progress"),
     *("log_lines", "logs", "tensorboards"),
     *("streams", "sharing", "evaluation", "captured", "divergence", "training_state", "training"),
-    *("joint_steps", "together", "trainings", "run_directory"),
+    *("joint_steps", "together", "trainings", "run_directory", "run_summary"),
     *("autoencoders.base", "autoencoders.dense", "autoencoders.plain", "autoencoders.denoising"),
     *("autoencoders.contractive", "autoencoders.sparsity", "autoencoders.revival", "autoencoders.sparse"),
     *("autoencoders.variational", "autoencoders", "layer_text", "layer_files"),

@@ -58,7 +58,7 @@ def test_a_table_of_20_lines_with_the_defaults(folder):
     ended = compare("wines.csv", "--labels", "kind", "--seeds", "2", "--jobs", "1")
     assert (ended.exit_code, ended.stderr) == (0, ""), ended.output
     lines = ended.stdout.splitlines()
-    assert lines[0] == "20 rows, 2 classes: class 0 (7), class 1 (12); 1 row without label"
+    assert lines[0] == "20 rows, 2 classes: class 0 (7), class 1 (12); 1 row without a label"
     assert lines[1] == "3 arms x 2 seeds; each seed tests on 4 rows of its own"
     assert [line.split()[0] for line in lines[4:7]] == ["denoising", "plain", "random"]
     assert "corrected resampled" in ended.stdout
@@ -152,7 +152,7 @@ def test_ctrl_c_ends_with_one_line(folder):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--labels", "kinds"], "expected columns? named 'kinds'|perhaps|'kinds'"),
+        (["--labels", "kinds"], "expected a column named 'kinds', .*perhaps 'kind' is meant"),
         (
             ["--labels", "kind", "--arm", "a=plain:3", "--layers", "plain:3"],
             "--layers: expected it or --arm, received",
@@ -169,6 +169,7 @@ def test_ctrl_c_ends_with_one_line(folder):
         (["--labels", "kind", "--test-fraction", "0.9"], "test_fraction: expected a number from 0.01 to 0.5"),
         (["--labels", "kind", "--patience", "3"], "patience: expected validation rows, received none"),
         (["--labels", "kind", "--test", "other.csv"], "other.csv"),
+        (["--labels", "y.npy", "--test", "x.npy"], "--test-labels: expected where the labels are, received nothing"),
     ],
 )
 def test_bad_flags_end_with_one_line_before_any_work(flags, message, folder):

@@ -133,14 +133,38 @@ def test_an_evaluation_says_what_predictions_say():
     _, *lines = lines_of(run("predict", "clf", "held_out.csv"))
     wrong = sum(line[0] != name for line, name in zip(lines, DIAGNOSIS[400:], strict=True))
     assert told.startswith(f"error rate {wrong / 169:.2%} [")
-    assert f"{wrong} of 169 rows are wrong" in told
+    assert f"{wrong} of 169 rows wrong" in told
     assert wrong < 0.2 * 169
 
 
 @pytest.mark.usefixtures("here")
 def test_a_confusion_is_drawn_by_the_labels_that_are_remembered(tmp_path):
-    told = run("plot", "clf", "confusion", "held_out.csv", "--out", tmp_path / "confusion.png")
-    assert told == f"written to {tmp_path / 'confusion.png'}\n"
+    named = drawn("confusion", "held_out.csv", tmp_path / "named.png", "--labels", "diagnosis")
+    assert drawn("confusion", "held_out.csv", tmp_path / "remembered.png") == named
+
+
+def drawn(kind, rows, out, *labels):
+    run("plot", "clf", kind, rows, *labels, "--out", out)
+    return out.read_bytes()
+
+
+@pytest.mark.usefixtures("here")
+def test_labels_that_lie_beside_the_training_rows_are_not_taken_for_those_of_others(tmp_path):
+    inputs, classes = CANCER.data[:, :10], CANCER.target
+    for name, part in {"tr": slice(0, 200), "te": slice(200, 400)}.items():
+        np.save(tmp_path / f"{name}.npy", inputs[part])
+        np.save(tmp_path / f"y-{name}.npy", classes[part])
+    train, labels = tmp_path / "tr.npy", tmp_path / "y-tr.npy"
+    layers = ["--layers", "denoising:8", "--epochs", "2"]
+    run("pretrain", train, "--labels", labels, *layers, "--out", tmp_path / "enc")
+    run("finetune", tmp_path / "enc", train, "--out", tmp_path / "clf", "--epochs", "2")  # the very table
+    other = [tmp_path / "clf", tmp_path / "te.npy"]
+    told = f"--labels: expected where the labels are, received nothing; pass --labels NAME ({labels} has those of"
+    for verb in (["evaluate", *other], ["plot", other[0], "confusion", other[1]]):
+        assert told in run(*verb, code=2)
+    assert told in run("finetune", tmp_path / "enc", other[1], "--out", tmp_path / "other", code=2)
+    wrong = np.mean(load(tmp_path / "clf").predict(inputs[200:400]) != classes[200:400])
+    assert run("evaluate", *other, "--labels", tmp_path / "y-te.npy").startswith(f"error rate {wrong:.2%}")
 
 
 @pytest.mark.usefixtures("here")
@@ -186,6 +210,17 @@ def test_inspect_shows_models_and_tables():
     assert run("inspect", "t.csv", "--labels", "diagnosis").splitlines()[-1].startswith("labels: 2 classes: benign (")
 
 
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("missing", ["all", "one class"])
+def test_rows_without_labels_are_pretrained_on_all_the_same(tmp_path, missing):
+    labels = np.full(400, "" if missing == "all" else "benign")
+    write_csv(tmp_path / "p.csv", [*CANCER.feature_names[:10], "diagnosis"], *CANCER.data[:400, :10].T, labels)
+    layers = ["--layers", "denoising:16:mask=0.2, denoising:8:mask=0.2", "--epochs", "5"]
+    run("pretrain", tmp_path / "p.csv", "--labels", "diagnosis", *layers, "--out", tmp_path / "enc")
+    rows = np.array(CANCER.data[:400, :10], np.float32)
+    assert np.array_equal(load_stack(tmp_path / "enc").encode(rows), load_stack("enc").encode(rows))
+
+
 def test_inspect_tells_what_a_comparison_came_to(tmp_path):
     (tmp_path / "results.json").write_text(
         '{"arms": {"plain": {}, "random": {}}, "conclusion": "nothing was resolved"}'
@@ -206,7 +241,7 @@ def test_rows_without_a_label_are_left_out_of_fine_tuning(tmp_path):
     partly = np.where(np.arange(400) < 100, DIAGNOSIS[:400], "")
     write_csv(tmp_path / "p.csv", [*CANCER.feature_names[:10], "diagnosis"], *CANCER.data[:400, :10].T, partly)
     told = run("finetune", "enc", tmp_path / "p.csv", "--labels", "diagnosis", "--out", tmp_path / "clf")
-    assert "; 300 rows without label" in told
+    assert "; 300 rows without a label" in told
     assert load(tmp_path / "clf").provenance.n_labelled == 100
 
 

@@ -11,7 +11,7 @@ from stacked.cli import options
 from stacked.cli.guard import guarded
 from stacked.errors import check_count, mismatch
 from stacked.paths import named_path
-from stacked.tables import Wanted, read_data
+from stacked.tables import Wanted, is_part_of, read_data
 from stacked.wording import counted
 
 if TYPE_CHECKING:
@@ -58,11 +58,16 @@ LearningRate = Annotated[float | None, typer.Option(help="Of Adam, in both phase
 Test = Annotated[
     str | None,
     typer.Option(
-        help="Test on the rows of this file; its labels bear the same name.", metavar="FILE", show_default="a draw"
+        help="Test on the rows of this file; a column of labels bears the same name.",
+        metavar="FILE",
+        show_default="a draw",
     ),
 ]
 TestLabels = Annotated[
-    str | None, typer.Option(help="Their name, if it is another.", metavar="NAME", show_default="as --labels")
+    str | None,
+    typer.Option(
+        help="Where their labels are, if in no column of that name.", metavar="NAME", show_default="as --labels"
+    ),
 ]
 TestFraction = Annotated[float, typer.Option(help="Share of the labelled rows that each seed draws to test on.")]
 ValidationFraction = Annotated[float, typer.Option(help="Share of the others to measure on, not trained on.")]
@@ -118,8 +123,9 @@ def compare(
         check_count("--jobs", jobs)
     folder = _folder(out, rows)
     arms = _arms(layers, arm or [])
+    of_test = None if test is None else _of_test(test, labels, test_labels)
     data = read_data(rows, Wanted(labels, drop=tuple(drop or ())))
-    beside = None if test is None else read_data(test, Wanted(test_labels or labels, data.columns))
+    beside = None if test is None else read_data(test, Wanted(of_test, data.columns))
     fractions = {"test_fraction": test_fraction, "validation_fraction": validation_fraction}
     table = _table(data, beside, task, labels, fractions)
     given = Given(epochs, finetune_epochs, batch_size, learning_rate, patience, scaling, device)
@@ -131,6 +137,14 @@ def compare(
     results = compare_on(table, arms, recipe, folder, described=described, **spread)
     print_comparison(results)
     typer.echo(f"written to {folder}")
+
+
+def _of_test(test: str, labels: str, test_labels: str | None) -> str:
+    """The name of the labels of the test file; only a column, or folders, are there under the same name."""
+    if test_labels is None and not is_part_of(labels, test):
+        remedy = f"pass --test-labels NAME ({labels} has those of the other rows)"
+        raise mismatch("--test-labels", expected="where the labels are", received="nothing", remedy=remedy)
+    return test_labels or labels
 
 
 def _folder(out: str | None, rows: str) -> Path:

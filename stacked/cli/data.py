@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Labelled(NamedTuple):
-    """Rows with what is known of their labels, and of both."""
+    """Rows with what is known of their labels, if these are used, and of both."""
 
     rows: "Rows"
     target: "Target | None"
@@ -26,7 +26,6 @@ def read_labelled(
     labels: str | None,
     task: str = "auto",
     *,
-    drop: Sequence[str] = (),
     like: "Provenance | None" = None,
     dtype: str = "float32",
 ) -> Labelled:
@@ -40,8 +39,6 @@ def read_labelled(
         Where the labels are; those of `like` by default, if the table has them.
     task : {"auto", "classification", "regression"}
         What the labels are.
-    drop : sequence of str
-        Columns to leave out.
     like : Provenance, optional
         Of the model that the rows are for, which knows their columns and classes.
     dtype : {"float32", "float64"}
@@ -52,7 +49,7 @@ def read_labelled(
     from stacked.targets import as_target  # noqa: PLC0415
 
     columns, classes = (like.columns, like.classes) if like is not None else ((), ())
-    data = read_data(name, Wanted(labels, tuple(columns), tuple(drop)), dtype)
+    data = read_data(name, Wanted(labels, tuple(columns)), dtype)
     target = None if data.target is None else as_target(data.target, task, classes, labels or "labels")
     return Labelled(
         data.rows,
@@ -66,6 +63,15 @@ def read_labelled(
             classes=() if target is None else target.classes,
         ),
     )
+
+
+def read_unlabelled(name: str, labels: str | None, drop: Sequence[str], dtype: str = "float32") -> Labelled:
+    """The rows of a table whose labels play no part, and may all be missing; their column is left out."""
+    from stacked.provenance import Provenance  # noqa: PLC0415 - slow to import
+    from stacked.tables import Wanted, read_data  # noqa: PLC0415
+
+    rows, columns, _ = read_data(name, Wanted(labels, drop=tuple(drop)), dtype)
+    return Labelled(rows, None, Provenance(name, len(rows), columns=columns, target=labels or ""))
 
 
 def rows_for(model: "Model", name: str) -> "Rows":
@@ -82,14 +88,26 @@ def labels_for_training(target: "Target") -> "Array":
 
 
 def labelled_for(model: "Model", name: str, labels: str | None) -> Labelled:
-    """The rows and labels that a model is measured on; the labels lie where those of its training did by default."""
-    where = labels or model.provenance.target
-    if not where:
-        remedy = "pass --labels NAME"
-        raise mismatch("--labels", expected="where the labels are", received="nothing", remedy=remedy)
+    """The rows and labels that a model is measured on."""
     known = known_of(model)
     task = "classification" if known.classes else "regression"
-    return read_labelled(name, where, task, like=known, dtype=_dtype_of(model))
+    return read_labelled(name, place_of_labels(model, name, labels), task, like=known, dtype=_dtype_of(model))
+
+
+def place_of_labels(model: "Model", rows: str, labels: str | None) -> str:
+    """Where the labels of a table lie: by default in the column, or the folders, in which they lay in training.
+
+    Those that lay beside the rows of the training, in another file or dataset, belong to these rows only.
+    """
+    from stacked.tables import is_part_of  # noqa: PLC0415 - slow to import
+
+    known = model.provenance
+    if labels is not None:
+        return labels
+    if is_part_of(known.target, rows) or (known.target and rows == known.source):
+        return known.target
+    remedy = "pass --labels NAME" + (f" ({known.target} has those of the training)" if known.target else "")
+    raise mismatch("--labels", expected="where the labels are", received="nothing", remedy=remedy)
 
 
 def known_of(model: "Model") -> "Provenance":

@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stacked.cli import options
-from stacked.cli.data import labels_for_training, loaded, read_labelled
+from stacked.cli.data import labels_for_training, loaded, place_of_labels, read_labelled
 from stacked.cli.guard import guarded
 from stacked.cli.trainings import free_folder, given, keep, kept_run, last_epoch, training_config
 from stacked.cli.watching import Log, Tensorboard, watchers
-from stacked.errors import mismatch
 
 if TYPE_CHECKING:
     from stacked.checkpoint import Model
@@ -68,7 +67,7 @@ def finetune(
     """
     folder = free_folder(out, "the model", overwrite=overwrite)
     encoder = loaded(model, device)
-    table = read_labelled(rows, _labels_for(encoder, labels), task, like=encoder.provenance.without_classes)
+    table = read_labelled(rows, place_of_labels(encoder, rows, labels), task, like=encoder.provenance.without_classes)
     assert table.target is not None, "labels were asked for"
     settings = {"freeze": freeze, "seed": seed, "dropout": dropout, "weight_decay": weight_decay}
     network = _network_on(encoder, table.target, settings)
@@ -82,13 +81,6 @@ def finetune(
     typer.echo(f"labels: {_described(table.target)}")
     typer.echo(f"{network.what} {'-'.join(map(str, network.settings.sizes))}: {last_epoch(network.history)}")
     typer.echo(f"written to {out}")
-
-
-def _labels_for(encoder: "Model", labels: str | None) -> str:
-    where = labels or encoder.provenance.target
-    if not where:
-        raise mismatch("--labels", expected="where the labels are", received="nothing", remedy="pass --labels NAME")
-    return where
 
 
 def _network_on(

@@ -1,6 +1,5 @@
 """`stacked inspect`: what a saved model, a run or a table is."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +22,9 @@ What = Annotated[
 
 
 def inspect(what: What, labels: options.Labels = None, task: options.Task = "auto") -> None:
-    """Show what a saved model is and was trained on, what a run or a comparison is, or what a table holds.
+    """Show what a saved model is and was trained on, how far a run or a comparison is, or what a table holds.
+
+    --labels and --task are for tables.
 
     Example: stacked inspect encoder
     """
@@ -39,29 +40,34 @@ def inspect(what: What, labels: options.Labels = None, task: options.Task = "aut
         _show_run(path)
     elif (path / "results.json").is_file():
         _show_comparison(path)
+    elif (path / "runs" / "settings.json").is_file():
+        _show_finished_trials(path)
     else:
         _show_table(what, labels, task)
 
 
 def _show_run(path: Path) -> None:
-    from stacked.paths import read_plain  # noqa: PLC0415
-    from stacked.strict_json import MOST_BYTES, parse_json  # noqa: PLC0415 - slow to import
+    from stacked.run_summary import run_summary  # noqa: PLC0415 - slow to import
 
-    described = parse_json(read_plain(path / "run.json", MOST_BYTES))
-    typer.echo(json.dumps(described, indent=1))
-    for state in sorted(path.glob("*.safetensors")):
-        typer.echo(f"{state.name}: {state.stat().st_size / 1e6:,.1f} MB")
+    typer.echo("\n".join(run_summary(path)))
 
 
 def _show_comparison(path: Path) -> None:
-    from stacked.paths import read_plain  # noqa: PLC0415 - slow to import
-    from stacked.strict_json import MOST_BYTES, parse_json  # noqa: PLC0415
+    from stacked.report.results import read_results  # noqa: PLC0415 - slow to import
 
-    results = parse_json(read_plain(path / "results.json", MOST_BYTES))
-    typer.echo(f"a comparison of {', '.join(results.get('arms', {}))}")
+    results = read_results(path)
+    typer.echo(f"a comparison of {', '.join(results['arms'])}")
     if results.get("conclusion"):
         typer.echo(results["conclusion"])
     typer.echo(f"stacked report {path} tells all of it")
+
+
+def _show_finished_trials(path: Path) -> None:
+    from stacked.trial_folder import finished_trials  # noqa: PLC0415 - slow to import
+
+    finished = [f"{arm} {counted(n, 'run')}" for arm, n in finished_trials(path).items()]
+    typer.echo(f"a comparison that is not finished: {', '.join(finished) or 'no run yet'}")
+    typer.echo("the command that began it goes on")
 
 
 def _show_table(name: str, labels: str | None, task: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from stacked.cli import options
-from stacked.cli.data import known_of, loaded, read_labelled
+from stacked.cli.data import known_of, loaded, place_of_labels, read_labelled
 from stacked.cli.guard import guarded
 from stacked.errors import check_choice, mismatch
 from stacked.paths import named_path
@@ -94,10 +94,7 @@ def _data(kind: str, model: "Trained", rows: str | None, labels: str | None) -> 
     known = known_of(model)
     if rows is None:
         return _Data(None, known.columns, None, ())
-    where = labels or (known.target if kind == "confusion" else None)
-    if kind == "confusion" and not where:
-        expected, remedy = "where the labels are", "pass the classes of the rows"
-        raise mismatch(f"--labels of {kind}", expected=expected, received="nothing", remedy=remedy)
+    where = place_of_labels(model, rows, labels) if kind == "confusion" else labels
     table = read_labelled(rows, where, like=known)
     columns, target = known.columns or table.provenance.columns, table.target
     if target is None or not target.is_classes or target.labelled.all() or kind == "confusion":

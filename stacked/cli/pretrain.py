@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stacked.cli import options
-from stacked.cli.data import read_labelled, scaling_for
+from stacked.cli.data import read_unlabelled, scaling_for
 from stacked.cli.guard import guarded
 from stacked.cli.one_voice import one_voice
 from stacked.cli.trainings import free_folder, given, keep, kept_run, last_epoch, training_config
@@ -93,7 +93,7 @@ def pretrain(
             descent = given(learning_rate=learning_rate, momentum=momentum)
             built = layers_named(layers)
             training_config(1, optimizer, descent, how)  # wrong flags are told before a large table is read
-            table = read_labelled(rows, labels, drop=drop or (), dtype=dtype)
+            table = read_unlabelled(rows, labels, drop or (), dtype)
             training = training_config(len(table.rows), optimizer, descent, how)
             kind = scaling_for(scaling, table.rows)
             stack = StackedAutoencoder(
