@@ -1,4 +1,4 @@
-"""Saving and loading trained stacks and classifiers."""
+"""Saving and loading trained stacks, classifiers and regressors."""
 
 import hashlib
 import json
@@ -53,7 +53,7 @@ def save(model: Model, folder: PathLike) -> Path:
         When the stack is not trained, or the folder cannot be written.
     """
     if not isinstance(model, Model):
-        expected, remedy = "a StackedAutoencoder or FeedforwardClassifier", "pass the trained model itself"
+        expected, remedy = "a stack, a classifier or a regressor", "pass the trained model itself"
         raise mismatch("model", expected=expected, received=type(model).__name__, remedy=remedy)
     path = named_path(folder, "folder")
     description, tensors = _parts(model)
@@ -155,7 +155,9 @@ def _load_network(folder: PathLike, kind: str, device: str) -> FeedforwardClassi
 
 def _restore_common(model: Any, description: dict[str, Any], n_inputs: int) -> None:
     """Scaling and provenance."""
-    model.scaling, model.scaling_kind = planned_scaling(from_description(description["scaling"], n_inputs))
+    scaling = description["scaling"]
+    learnt_or_planned = scaling if isinstance(scaling, str) else from_description(scaling, n_inputs)
+    model.scaling, model.scaling_kind = planned_scaling(learnt_or_planned)
     provenance = from_json(description["provenance"], _KINDS)
     if not isinstance(provenance, Provenance):
         received, remedy = repr(provenance)[:80], "save the model again"
@@ -167,7 +169,8 @@ def _parts(model: Model) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The description of a model and its tensors."""
     described = _described_stack(model) if isinstance(model, StackedAutoencoder) else _described_network(model)
     seed = model.randomness.seed if isinstance(model.randomness, Seeded) else None
-    common = {"dtype": str(numpy_dtype(model.dtype)), "seed": seed, "scaling": to_description(model.scaling)}
+    scaling = model.scaling_kind if model.scaling is None else to_description(model.scaling)
+    common = {"dtype": str(numpy_dtype(model.dtype)), "seed": seed, "scaling": scaling}
     tensors = nn.ModuleList(model.layers).state_dict()
     return {**described, **common, "provenance": to_json(model.provenance)}, tensors
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -72,18 +73,21 @@ class Coding:
         return codes if out is None else self._map(lambda codes: codes, codes, out)
 
     def decode(self, codes: Any, depth: int | None = None, *, out: Any = None) -> Array:
-        """Reconstructed rows, shape `(n, n_inputs)`, of codes that are `depth` layers up; `out` as for `encode`."""
+        """Reconstructed rows, shape `(n, n_inputs)`, of codes that are `depth` layers up; `out` as for `encode`.
+
+        They are of `row_dtype`.
+        """
         layers = self.up_to(depth)
         table = as_rows(codes, "codes", layers[-1].settings.n_units)
-        out = destination(out, (len(table), self.n_inputs), numpy_dtype(self.dtype))
+        out = destination(out, (len(table), self.n_inputs), self.row_dtype)
         check_apart(table, out)
         value_range(table, "codes", self.dtype)
         return self._map(partial(self._decoded, layers), table, out)
 
     def reconstruct(self, x: Any, depth: int | None = None, *, out: Any = None) -> Array:
-        """Rows, shape `(n, n_inputs)`, encoded and decoded again, block by block; `out` as for `encode`."""
+        """Rows, shape `(n, n_inputs)`, encoded and decoded again, block by block; as for `decode`."""
         layers, given = self.up_to(depth), self._given(x)
-        out = destination(out, (len(given), self.n_inputs), numpy_dtype(self.dtype))
+        out = destination(out, (len(given), self.n_inputs), self.row_dtype)
         check_apart(given, out)
         return self._map(lambda x: self._decoded(layers, encoded(layers, x)), self._scaled(given), out)
 
@@ -101,7 +105,12 @@ class Coding:
         return rows if self.scaling is None else self.scaling.undone(rows)
 
     def _map(self, function: Callable[[Tensor], Tensor], rows: Rows, out: Any) -> Array:
-        return map_rows(function, rows, out, self.device)
+        return map_rows(function, rows, out, self.device, self.dtype)
+
+    @property
+    def row_dtype(self) -> np.dtype[Any]:
+        """Of reconstructed rows: float64 where they get units of their own again, in which numbers may be large."""
+        return numpy_dtype(self.dtype if self.scaling is None else torch.float64)
 
     @property
     def n_inputs(self) -> int:

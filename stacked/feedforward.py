@@ -28,7 +28,7 @@ from stacked.orders import shuffling
 from stacked.progress import training_display
 from stacked.provenance import Provenance
 from stacked.randomness import Randomness, randomness_of
-from stacked.rows import Array, fingerprint
+from stacked.rows import Array, Rows, fingerprint
 from stacked.run_directory import Details, RunDirectory, opened_run
 from stacked.scaling import Scaling, learnt_scaling, planned_scaling
 from stacked.state_files import fingerprint_of
@@ -120,7 +120,7 @@ class Feedforward(Forward):
         check_flag("freeze", freeze)
         theirs = encoders_of(stack)
         copy_encoders(theirs, self.encoder_layers)
-        self.scaling, self.scaling_kind = planned_scaling(stack.scaling)
+        self.scaling, self.scaling_kind = stack.scaling, stack.scaling_kind
         self.provenance = Provenance(columns=stack.provenance.columns)
         self.n_frozen = len(theirs) if freeze else 0
         return self
@@ -219,14 +219,18 @@ class Feedforward(Forward):
         known = self.provenance
         self.provenance = Provenance(columns=known.columns or columns_of(x), classes=known.classes)
         rows = self.given(x)
-        if self.scaling is None:
-            self.scaling = learnt_scaling(self.scaling_kind, rows)
+        self.learn_scaling(rows, labels)
         tables = [self.labelled_rows(rows, labels)]
         self.provenance = replace(self.provenance, n_rows=len(rows), n_labelled=len(tables[0].numbers))
         self.prepare_for(tables[0])
         if validation is not None:
             tables.append(self.labelled_rows(*pair_of(validation), "validation rows", "validation labels"))
         return tables
+
+    def learn_scaling(self, rows: Rows, labels: Any) -> None:
+        """Learn the scaling of the rows, unless one was learnt."""
+        if self.scaling is None:
+            self.scaling = learnt_scaling(self.scaling_kind, rows)
 
     def labelled_rows(self, x: Any, labels: Any, name: str = "x", of_labels: str = "labels") -> Examples:
         """The rows that have a label, with it."""

@@ -14,7 +14,7 @@ from stacked.feedforward_settings import RegressorSettings
 from stacked.heads import TargetHead
 from stacked.labelled_rows import as_targets
 from stacked.randomness import Randomness
-from stacked.rows import Array
+from stacked.rows import Array, Rows
 from stacked.scaling import Scaling, learnt_scaling
 from stacked.transfer import Encoder
 
@@ -82,17 +82,22 @@ class FeedforwardRegressor(Feedforward):
 
     def labels_of(self, labels: Any, n_rows: int, name: str) -> tuple[Array, NDArray[np.bool_]]:
         targets, labelled = as_targets(labels, n_rows, self.settings.sizes[-1], name)
-        if self.target_scaling is None and labelled.any():
-            self.target_scaling = learnt_scaling("standard", targets[labelled], name)
         if self.target_scaling is not None:
             targets = (targets - self.target_scaling.shift) / self.target_scaling.scale
         return targets, labelled
+
+    def learn_scaling(self, rows: Rows, labels: Any) -> None:
+        """That of the targets too."""
+        super().learn_scaling(rows, labels)
+        targets, labelled = as_targets(labels, len(rows), self.settings.sizes[-1], "labels")
+        if self.target_scaling is None and labelled.any():
+            self.target_scaling = learnt_scaling("standard", targets[labelled], "labels")
 
     def prepare_for(self, examples: Examples) -> None:
         """Any targets will do."""
 
     def predict(self, x: Any) -> Array:
-        """Predicted targets, shape `(n, n_targets)`, or `(n,)` where there is but one."""
+        """Predicted targets, float64, shape `(n, n_targets)`, or `(n,)` where there is but one."""
         outputs = self.outputs(x)
         predicted = self.learnt_target_scaling.undone(torch.from_numpy(outputs)).numpy()
         return predicted[:, 0] if predicted.shape[1] == 1 else predicted

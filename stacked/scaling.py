@@ -50,9 +50,9 @@ class Scaling:
         return ScaledRows(rows, self.scale, numpy_dtype(dtype), self.shift)
 
     def undone(self, x: Tensor) -> Tensor:
-        """Scaled rows, shape `(n, n_inputs)`, as they were before."""
-        shift, scale = (to_tensor(numbers).to(x.device) for numbers in (self.shift, self.scale))
-        return x.to(torch.float64).mul_(scale).add_(shift).to(x.dtype)
+        """Scaled rows, shape `(n, n_inputs)`, in the units they had before; float64, which large numbers need."""
+        shift, scale = to_tensor(self.shift), to_tensor(self.scale)
+        return x.cpu().to(torch.float64).mul(scale).add_(shift)
 
 
 def learnt_scaling(kind: str, rows: Rows, name: str = "x") -> Scaling | None:

@@ -129,6 +129,7 @@ def fit_classifiers(
         Feedforward,
         lambda own: (own.settings, own.n_frozen, own.dtype, own.device, own.scaling_kind),
     )
+    before = [dict(vars(classifier)) for classifier in classifiers]
     with contextlib.ExitStack() as life:
         for classifier in classifiers:
             life.enter_context(classifier.as_it_was_unless_finished())
@@ -141,9 +142,11 @@ def fit_classifiers(
             for own, of_own in zip(classifiers, tables, strict=True)
         ]
         failures = train_together(trainings, [examples() for examples in above], turn=turn)
-    for classifier, fine_tuning, failure in zip(classifiers, trainings, failures, strict=True):
+    for classifier, fine_tuning, failure, attributes in zip(classifiers, trainings, failures, before, strict=True):
         if failure is None:
             classifier.history = fine_tuning.history
+        else:
+            vars(classifier).update(attributes)
     return failures
 
 

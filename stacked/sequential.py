@@ -1,10 +1,9 @@
 """Trained models as chains of ordinary torch modules, to be used and trained where this package is not.
 
-`nn.Linear` and torch's own functions wherever there are any; what torch lacks is in the three small modules here, all
+`nn.Linear` and torch's own functions wherever there are any; what torch lacks is in the four small modules here, all
 of which can be scripted and exported.
 """
 
-import copy
 from collections.abc import Callable
 from functools import partial
 
@@ -53,6 +52,28 @@ class InputScaling(nn.Module):
         return scaled.to(self.like.dtype)
 
 
+class OutputUnits(nn.Module):
+    """x * scale + shift of outputs, shape `(n, n_targets)`: numbers in the units of targets, float64.
+
+    Parameters
+    ----------
+    shift, scale : array
+        Shape `(n_targets,)`; kept in float64.
+    """
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, shift: Array, scale: Array) -> None:
+        super().__init__()
+        self.register_buffer("shift", torch.tensor(shift, dtype=torch.float64))
+        self.register_buffer("scale", torch.tensor(scale, dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Numbers in the shape of `x`."""
+        return x.to(torch.float64) * self.scale.to(torch.float64) + self.shift.to(torch.float64)
+
+
 class ScaledTanh(nn.Module):
     """1.7159 tanh(2/3 z), LeCun et al., "Efficient BackProp" (1998)."""
 
@@ -97,8 +118,8 @@ def to_sequential(model: StackedAutoencoder | Feedforward, depth: int | None = N
     """A trained model as a chain of torch modules on the CPU, in evaluation mode.
 
     Of a stack it gives what `encode` gives, of a classifier what `outputs` gives, of a regressor what `predict` gives
-    in shape `(n, n_targets)`, from rows of shape `(n, n_inputs)` in the dtype of the model. The weights are copies:
-    what becomes of them leaves the model as it is.
+    in shape `(n, n_targets)`, from rows of shape `(n, n_inputs)` in the dtype of the model. Predicted numbers are
+    float64. The weights are copies: what becomes of them leaves the model as it is.
 
     Parameters
     ----------
@@ -118,37 +139,29 @@ def to_sequential(model: StackedAutoencoder | Feedforward, depth: int | None = N
         modules.append(InputScaling(model.scaling.shift, model.scaling.scale, model.dtype))
     for layer, function in layers:
         modules += [_linear(layer), *_function(function, len(layer.bias))]
+    if isinstance(model, FeedforwardRegressor):
+        modules.append(OutputUnits(model.learnt_target_scaling.shift, model.learnt_target_scaling.scale))
     return nn.Sequential(*modules).eval()
 
 
 def dense_layers(model: StackedAutoencoder | Feedforward, depth: int | None = None) -> list[tuple[Dense, str]]:
     """The dense layers from rows to codes or to outputs, each with the name of its function, as for `to_sequential`.
 
-    That of an output layer is "softmax", "sigmoid" or "linear".
+    That of an output layer is "softmax", "sigmoid" or "linear"; of a regressor, numbers in units of their own follow.
     """
     if isinstance(model, Feedforward):
         if depth is not None:
             expected, remedy = f"None for a {model.what}, whose outputs are at the top", "leave it out"
             raise mismatch("depth", expected=expected, received=repr(depth), remedy=remedy)
-        return [*_with_functions(model.layers[:-1]), _last(model)]
+        return [*_with_functions(model.layers[:-1]), (model.layers[-1], _output_function(model))]
     if not isinstance(model, StackedAutoencoder):
         expected, remedy = "a stack, a classifier or a regressor", "pass the trained model itself"
         raise mismatch("model", expected=expected, received=type(model).__name__, remedy=remedy)
     return _with_functions([dense for layer in model.up_to(depth) for dense in layer.encoder_layers])
 
 
-def _last(model: Feedforward) -> tuple[Dense, str]:
-    """The output layer with its function; that of a regressor gives numbers in the units of the targets."""
-    last = model.layers[-1]
-    if not isinstance(model, FeedforwardRegressor):
-        return last, model.settings.output_function
-    with torch.no_grad():
-        last = copy.deepcopy(last)
-        learnt = model.learnt_target_scaling
-        shift, scale = (torch.from_numpy(numbers).to(last.bias) for numbers in (learnt.shift, learnt.scale))
-        last.weight.mul_(scale[:, None])
-        last.bias.mul_(scale).add_(shift)
-    return last, "linear"
+def _output_function(model: Feedforward) -> str:
+    return "linear" if isinstance(model, FeedforwardRegressor) else model.settings.output_function
 
 
 def _with_functions(layers: list[Dense]) -> list[tuple[Dense, str]]:

@@ -21,6 +21,9 @@ class Encoder(Protocol):
     def scaling(self) -> Scaling | None: ...
 
     @property
+    def scaling_kind(self) -> str: ...
+
+    @property
     def provenance(self) -> Provenance: ...
 
     @property

@@ -29,6 +29,7 @@ from stacked import (
     Plain,
     StackedAutoencoder,
     StackedError,
+    StackedWarning,
     TrainingConfig,
     save,
 )
@@ -201,7 +202,6 @@ def test_labels_may_be_text_beside_the_number():
     [
         ([3, -1, 5, 3], [3, 5], [0, np.nan, 1, 0]),
         ([3.0, -1.0, 5.0], [3, 5], [0, np.nan, 1]),
-        ([1, -1, 1], [-1, 1], [1, 0, 1]),
         ([1, -1, 0], [0, 1], [1, np.nan, 0]),
         (["-1", "1"], ["-1", "1"], [0, 1]),
         ([True, False], [False, True], [1, 0]),
@@ -211,6 +211,12 @@ def test_minus_one_is_no_class_unless_beside_one_alone(y, classes, numbers):
     found, of_rows = classes_and_numbers(np.array(y))
     assert found.tolist() == classes
     assert np.array_equal(of_rows, numbers, equal_nan=True)
+
+
+def test_minus_one_and_one_are_two_classes_and_that_is_told():
+    with pytest.warns(StackedWarning, match="y: -1 and 1 are taken for two classes, for there is no other; name"):
+        found, of_rows = classes_and_numbers(np.array([1, -1, 1]))
+    assert (found.tolist(), of_rows.tolist()) == ([-1, 1], [1, 0, 1])
 
 
 @pytest.mark.parametrize("y", [[0, -1, 0], [2, 2, 2]])

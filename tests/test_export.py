@@ -102,13 +102,14 @@ def dtype(request):
     return request.param
 
 
-def agrees(path, form, rows, expected):
+def agrees(path, form, rows, expected, dtype=None):
     """Together, alone and twice over."""
-    rows = rows.astype(expected.dtype)
+    dtype = expected.dtype if dtype is None else np.dtype(dtype)
+    rows = rows.astype(dtype)
     for x, codes in ((rows, expected), (rows[:1], expected[:1]), (np.tile(rows, (2, 1)), np.tile(expected, (2, 1)))):
         made = READERS[form](path, x)
         assert made.dtype == expected.dtype
-        np.testing.assert_allclose(made, codes, rtol=0, atol=CLOSE[expected.dtype.name] * np.abs(expected).max())
+        np.testing.assert_allclose(made, codes, rtol=0, atol=CLOSE[dtype.name] * np.abs(expected).max())
 
 
 def names_in(folder):
@@ -142,7 +143,17 @@ def test_classifiers(tmp_path, form, output, dtype):
 def test_regressors_predict_in_the_units_of_their_targets(tmp_path, form, dtype):
     model = FeedforwardRegressor((12, 7, 2), dtype=dtype, scaling="standard")
     model.fit(ROWS, ROWS[:, :2] * [1, 500] + 1000, TrainingConfig(epochs=1, batch_size=20))
-    agrees(export(model, tmp_path / "regressor", form), form, ROWS, model.predict(ROWS.astype(dtype)))
+    agrees(export(model, tmp_path / "regressor", form), form, ROWS, model.predict(ROWS.astype(dtype)), dtype)
+
+
+def test_targets_far_from_0_keep_their_digits(tmp_path, form):
+    """Seconds since 1970: in float32, neighbours are 128 apart."""
+    model = FeedforwardRegressor((12, 7, 1))
+    model.fit(ROWS, ROWS[:, 0] + 1.7e9, TrainingConfig(epochs=1, batch_size=20))
+    path = export(model, tmp_path / "regressor", form)
+    predicted = READERS[form](path, ROWS.astype("f4"))[:, 0] - 1.7e9
+    assert predicted == pytest.approx(model.predict(ROWS.astype("f4")) - 1.7e9, abs=1e-5)
+    assert len(set(predicted)) == len(ROWS)
 
 
 def scaled(stack):

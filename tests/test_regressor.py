@@ -33,6 +33,14 @@ def test_without_hidden_layers_it_is_least_squares():
     assert regressor.predict(X) == pytest.approx(expected, rel=1e-4)
 
 
+def test_targets_far_from_0_keep_their_digits():
+    x = np.random.default_rng(0).random((300, 4))
+    y = x @ [1, 2, 3, 4]
+    near, far = (FeedforwardRegressor([4, 1]).fit(x, y + offset, EXACT) for offset in (0, 1.7e9))
+    assert far.predict(x) - 1.7e9 == pytest.approx(near.predict(x), abs=1e-5)
+    assert far.errors(x, y + 1.7e9).r2 > 0.99
+
+
 def test_several_targets_are_predicted_at_once():
     targets = np.stack([Y, X[:, 2] * 1000], axis=1)
     regressor = FeedforwardRegressor((10, 2), dtype="float64", scaling="standard").fit(X, targets, EXACT)

@@ -89,6 +89,23 @@ def test_a_stack_learns_it_and_takes_raw_rows(kind, tmp_path):
     assert np.array_equal(stack[:1].encode(x), stack.encode(x, depth=1))
 
 
+def test_reconstructions_keep_the_digits_of_large_numbers():
+    x = np.random.default_rng(0).random((200, 3))
+    layers = [Plain(2)], TrainingConfig(epochs=5, batch_size=20)
+    near, far = (StackedAutoencoder(*layers, scaling="min_max").fit(x + offset) for offset in (0, 1.7e9))
+    assert far.reconstruct(x + 1.7e9).dtype == np.float64
+    assert far.reconstruct(x + 1.7e9) - 1.7e9 == pytest.approx(near.reconstruct(x), abs=1e-5)
+
+
+def test_what_is_planned_goes_with_the_model(tmp_path):
+    stack = StackedAutoencoder([Plain(4)], BRIEF, scaling="min_max").draw(6)
+    network = FeedforwardClassifier([6, 3, 2], scaling="standard")
+    assert load(save(stack, tmp_path / "stack")).scaling_kind == "min_max"
+    assert load(save(network, tmp_path / "network")).scaling_kind == "standard"
+    above = FeedforwardClassifier.from_stack(stack, 2).fit(table(), np.arange(300) % 2, BRIEF)
+    np.testing.assert_array_equal(above.scaling.scale, learnt_scaling("min_max", table()).scale)
+
+
 def test_codes_do_not_depend_on_where_the_rows_lie(tmp_path):
     x = table(dtype="f4")
     with h5py.File(tmp_path / "rows.h5", "w") as file:

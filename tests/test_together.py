@@ -14,6 +14,7 @@ from stacked import (
     CosineDecay,
     Denoising,
     FeedforwardClassifier,
+    FeedforwardRegressor,
     Plain,
     StackedAutoencoder,
     StackedError,
@@ -146,6 +147,14 @@ def test_one_that_diverges_leaves_the_others_as_they_are(rows, optimizer, batche
         for name, value in reference[number].model.state_dict().items():
             found = trainings[number].model.state_dict()[name]
             assert torch.equal(found, value) or (batched and torch.allclose(found, value, rtol=1e-4, atol=1e-6))
+
+
+def test_a_network_that_diverges_has_learnt_no_scaling(rows):
+    steep = TrainingConfig(epochs=3, batch_size=20, optimizer=SGD(1e30))
+    networks = [FeedforwardRegressor((12, 4, 1), seed=seed, scaling="min_max") for seed in (0, 1)]
+    failures = fit_classifiers(networks, rows, rows[:, 0], steep)
+    assert all(failures)
+    assert [(one.scaling, one.target_scaling) for one in networks] == [(None, None)] * 2
 
 
 def test_each_has_memory_of_its_own_at_the_end(rows):

@@ -108,7 +108,7 @@ def test_reconstructions_have_the_names_and_units_of_the_rows(tmp_path):
     head, *lines = lines_of((tmp_path / "rows.csv").read_text())
     assert head == list(CANCER.feature_names[:10])
     rows = np.array(CANCER.data[:400, :10], np.float32)
-    assert np.array_equal(np.array(lines, np.float32), load_stack("enc").reconstruct(rows))
+    assert np.array_equal(np.array(lines, float), load_stack("enc").reconstruct(rows))
 
 
 @pytest.mark.usefixtures("here")

@@ -1,8 +1,8 @@
-"""`stacked encode`, `reconstruct` and `predict`: what a model makes of rows, as a table in a file."""
+"""`stacked encode` and `reconstruct`: what a model makes of rows, as a table in a file."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -32,9 +32,12 @@ def encode(
 
     Example: stacked encode encoder t.csv --out codes.npy
     """
+    from stacked.devices import numpy_dtype  # noqa: PLC0415 - slow to import
+
     trained = loaded(model, device)
     names = [f"code {i}" for i in range(1, trained.n_codes(depth) + 1)]
-    _write(trained, rows, out, names, partial(trained.encode, depth=depth), overwrite=overwrite)
+    made = Made("codes", names, numpy_dtype(trained.dtype), partial(trained.encode, depth=depth))
+    _write(trained, rows, out, made, overwrite=overwrite)
 
 
 def reconstruct(
@@ -51,22 +54,29 @@ def reconstruct(
     """
     stack = loaded(model, device, "stack")
     names = stack.provenance.columns or [f"column {i}" for i in range(1, stack.n_inputs + 1)]
-    _write(stack, rows, out, names, partial(stack.reconstruct, depth=depth), overwrite=overwrite)
+    made = Made("reconstructions", names, stack.row_dtype, partial(stack.reconstruct, depth=depth))
+    _write(stack, rows, out, made, overwrite=overwrite)
 
 
-def _write(
-    trained: Any, rows: str, out: str, columns: Sequence[str], work: Callable[..., Any], *, overwrite: bool
-) -> None:
-    from stacked.devices import numpy_dtype  # noqa: PLC0415 - slow to import
+class Made(NamedTuple):
+    """What is made of rows: its name, those of its columns, its dtype, and how it is made."""
+
+    name: str
+    columns: Sequence[str]
+    dtype: Any
+    work: Callable[..., Any]
+
+
+def _write(trained: Any, rows: str, out: str, made: Made, *, overwrite: bool) -> None:
     from stacked.paths import named_path  # noqa: PLC0415
     from stacked.written_tables import check_free, written_table  # noqa: PLC0415
 
     path = named_path(out, "--out")
     check_free(path, overwrite=overwrite)
     table = rows_for(trained, rows)
-    shape = (len(table), len(columns))
-    with written_table(path, shape, numpy_dtype(trained.dtype), columns) as values:
-        work(table, out=values)
+    shape = (len(table), len(made.columns))
+    with written_table(path, shape, made.dtype, made.columns, made.name) as values:
+        made.work(table, out=values)
     typer.echo(f"{counted(shape[0], 'row')} of {counted(shape[1], 'column')} written to {out}")
 
 

@@ -83,9 +83,11 @@ def _evaluate_regressor(regressor: "FeedforwardRegressor", rows: str, labels: st
 
 
 def _evaluate_stack(stack: "StackedAutoencoder", rows: str) -> None:
-    from stacked.scores import reconstruction_scores  # noqa: PLC0415 - slow to import
+    from stacked.rows import value_range  # noqa: PLC0415 - slow to import
+    from stacked.scores import reconstruction_scores  # noqa: PLC0415
 
     table = rows_for(stack, rows)
+    value_range(table, rows)  # so that an error names the row of the table, not that of a block
     scores = reconstruction_scores(table, stack.reconstruct, 1.0 if stack.scaling is None else stack.scaling.scale)
     units = "" if stack.scaling is None else f", columns scaled by {stack.scaling_kind}"
     typer.echo(

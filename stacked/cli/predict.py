@@ -33,7 +33,7 @@ def predict(
     """
     network = loaded(model, device, "classifier", "regressor")
     if out is None:
-        table = rows_for(network, rows)
+        table = _finite_rows(network, rows)
         csv.writer(sys.stdout, lineterminator="\n").writerows(_lines(network, table))
         return
     _write(network, rows, out, overwrite=overwrite)
@@ -45,9 +45,16 @@ def _write(network: Any, rows: str, out: str, *, overwrite: bool) -> None:
 
     path = named_path(out, "--out")
     check_free(path, (".csv",), overwrite=overwrite)
-    table = rows_for(network, rows)
+    table = _finite_rows(network, rows)
     write_lines(path, _lines(network, table))
     typer.echo(f"{len(table):,} predictions written to {out}")
+
+
+def _finite_rows(network: Any, name: str) -> "Rows":
+    """The rows, all of them looked at before the first is predicted."""
+    table = rows_for(network, name)
+    network.rows_of(table, name)
+    return table
 
 
 def _lines(network: Any, table: "Rows") -> Iterator[Sequence[object]]:

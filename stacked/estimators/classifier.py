@@ -39,7 +39,8 @@ class PretrainedClassifier(ClassifierMixin, Pretrained):  # type: ignore[misc]
     -----
     A row labelled with the number -1 has no label, as for scikit-learn's semi-supervised estimators: it takes part in
     pretraining only. Beside text, -1 needs an array of dtype object or a list. Where -1 and 1 are all there is, they
-    are two classes. `score` takes -1 for a class that is never predicted; leave such rows out there.
+    are two classes, and a warning says so. `score` takes -1 for a class that is never predicted; leave such rows out
+    there.
 
     Rows have no weights here: `fit` takes no `sample_weight`.
     """

@@ -1,11 +1,12 @@
 """Class labels as scikit-learn's semi-supervised estimators have them: -1 stands for none."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 
-from stacked.errors import mismatch
+from stacked.errors import StackedWarning, mismatch
 from stacked.rows import Array
 
 
@@ -34,6 +35,8 @@ def classes_and_numbers(y: Array) -> tuple[Array, Array]:
     labelled = np.asarray(y != -1, bool)
     if set(y.tolist()) == {-1, 1}:
         labelled[:] = True
+        remedy = "name the classes otherwise where -1 is to mean no label"
+        warnings.warn(f"y: -1 and 1 are taken for two classes, for there is no other; {remedy}", StackedWarning, 4)
     if not labelled.any():
         remedy = "pass labels for some rows at least"
         raise mismatch("y", expected="labelled rows", received=f"{len(y)} without a label", remedy=remedy)

@@ -12,8 +12,8 @@ Every such file is an archive, which holds this text too, and from which Python 
         codes = encode(arrays, rows)
 
 Its arrays: `layer_1_weight` (n_units, n_inputs), `layer_1_bias` (n_units,) and so on upwards; `functions`, the name
-of what each layer applies to its weighted sums; `shift` and `scale` (n_inputs,) where rows are scaled first. Nothing
-is pickled.
+of what each layer applies to its weighted sums; `shift` and `scale` (n_inputs,) where rows are scaled first;
+`target_shift` and `target_scale` (n_units,) of a regressor, whose numbers get units, in float64. Nothing is pickled.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,12 +26,12 @@ Array = NDArray[Any]
 
 
 def encode(arrays: Mapping[str, Array], rows: Any) -> Array:
-    """Codes of a stack, or outputs of a classifier, shape (n, n_units), of rows, shape (n, n_inputs)."""
+    """Codes of a stack, outputs of a classifier, or numbers of a regressor, (n, n_units), of rows, (n, n_inputs)."""
     a = scaled(arrays, np.asarray(rows))
     for number, function in enumerate(arrays["functions"], start=1):
         weight, bias = arrays[f"layer_{number}_weight"], arrays[f"layer_{number}_bias"]
         a = applied(str(function), a @ weight.T + bias)
-    return a
+    return a.astype(np.float64) * arrays["target_scale"] + arrays["target_shift"] if "target_scale" in arrays else a
 
 
 def scaled(arrays: Mapping[str, Array], rows: Array) -> Array:

@@ -35,6 +35,8 @@ def _arrays(subject: Subject) -> dict[str, Array]:
         arrays |= {f"layer_{number}_weight": layer.weight, f"layer_{number}_bias": layer.bias}
     if subject.scaling is not None:
         arrays |= {"shift": subject.scaling.shift, "scale": subject.scaling.scale}
+    if subject.target_scaling is not None:
+        arrays |= {"target_shift": subject.target_scaling.shift, "target_scale": subject.target_scaling.scale}
     return arrays
 
 

@@ -21,7 +21,7 @@ MOST_BYTES = 2**31 - 2**20
 
 
 def _content_of(subject: Subject) -> bytes:
-    """The file: input "rows", output "codes" or "outputs", both in the dtype of the model, of any number of rows.
+    """The file: input "rows", output "codes" or "outputs", in the dtypes of the subject, of any number of rows.
 
     Raises
     ------
@@ -32,12 +32,12 @@ def _content_of(subject: Subject) -> bytes:
         from onnx import checker, helper, numpy_helper  # noqa: PLC0415 - an optional package
     built = Graph(subject)
     _check_size(sum(value.nbytes for value in built.constants.values()))
-    kind = helper.np_dtype_to_tensor_dtype(subject.dtype)
+    kinds = [helper.np_dtype_to_tensor_dtype(dtype) for dtype in (subject.dtype, subject.result_dtype)]
     graph = helper.make_graph(
         [helper.make_node(one.operator, one.inputs, one.outputs, **one.attributes) for one in built.nodes],
         subject.result,
-        [helper.make_tensor_value_info("rows", kind, ["n", subject.n_inputs])],
-        [helper.make_tensor_value_info(subject.result, kind, ["n", subject.width])],
+        [helper.make_tensor_value_info("rows", kinds[0], ["n", subject.n_inputs])],
+        [helper.make_tensor_value_info(subject.result, kinds[1], ["n", subject.width])],
         [numpy_helper.from_array(value, name) for name, value in built.constants.items()],
     )
     opsets = [helper.make_opsetid("", OPSET)]

@@ -8,7 +8,10 @@ import numpy as np
 from stacked.activations import SCALE, SLOPE
 from stacked.exports.subject import DenseArrays, Subject
 from stacked.rows import Array
+from stacked.scaling import Scaling
 
+_DOUBLE = 11
+"""What ONNX calls float64: TensorProto.DOUBLE."""
 _OPERATORS = {"sigmoid": "Sigmoid", "relu": "Relu", "tanh": "Tanh", "softmax": "Softmax"}
 
 
@@ -47,7 +50,15 @@ class Graph:
             x = self._node("Div", x, self._constant("scale", subject.scaling.scale))
         for number, layer in enumerate(subject.layers, start=1):
             x = self._dense(x, layer, f"layer_{number}")
+        if subject.target_scaling is not None:
+            x = self._in_units(x, subject.target_scaling)
         self.nodes.append(Node("Identity", [x], [subject.result], {}))
+
+    def _in_units(self, x: str, scaling: Scaling) -> str:
+        """Predicted numbers in the units of the targets, float64."""
+        wide = self._node("Cast", x, to=_DOUBLE)
+        scaled = self._node("Mul", wide, self._constant("target_scale", scaling.scale, np.float64))
+        return self._node("Add", scaled, self._constant("target_shift", scaling.shift, np.float64))
 
     def _dense(self, x: str, layer: DenseArrays, name: str) -> str:
         weight, bias = (self._constant(f"{name}_{part}", getattr(layer, part)) for part in ("weight", "bias"))

@@ -50,8 +50,10 @@ class Subject:
         Bottom first.
     scaling : Scaling or None
         What is done to rows before the layers.
+    target_scaling : Scaling or None
+        What is undone after the layers of a regressor, whose results are float64.
     dtype : numpy.dtype
-        Of weights, rows and results.
+        Of weights, rows and other results.
     result : str
         "codes" or "outputs".
     reference : callable
@@ -65,6 +67,7 @@ class Subject:
             for layer, function in dense_layers(model, depth)
         ]
         self.scaling: Any = model.scaling
+        self.target_scaling = model.learnt_target_scaling if isinstance(model, FeedforwardRegressor) else None
         self.dtype = numpy_dtype(model.dtype)
         self.result = "outputs" if isinstance(model, Feedforward) else "codes"
         self.reference = _reference(model, depth)
@@ -74,6 +77,11 @@ class Subject:
         """Columns of the rows."""
         n_inputs: int = self.layers[0].weight.shape[1]
         return n_inputs
+
+    @property
+    def result_dtype(self) -> "np.dtype[Any]":
+        """Of the results."""
+        return self.dtype if self.target_scaling is None else np.dtype(np.float64)
 
     @property
     def width(self) -> int:
