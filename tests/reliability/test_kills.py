@@ -4,14 +4,11 @@ An attempt is killed by the clock, from outside; at one of its operations on fil
 of which is left behind.
 """
 
-import multiprocessing
-import os
 import random
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-import pytest
+from forked import forking
 from killed_runs import Kill, Run, attempt, telling, uninterrupted, write_rows
 
 WAYS = ("clock", "operation", "half a write")
@@ -33,11 +30,10 @@ class Ended(NamedTuple):
 
 
 class Attempts:
-    """Processes that work on runs; starting one costs little, for they are forked from one that has imported all."""
+    """Processes that work on runs."""
 
     def __init__(self):
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["killed_runs"])
+        self._context = forking()
 
     def outcome_of(self, run):
         """What comes of a run that keeps nothing and is let alone."""
@@ -119,13 +115,8 @@ def killed_now_and_then(run, whole, chance, attempts):
     return attempts.go_on(run, Kill())[0], kills
 
 
-@pytest.fixture
-def attempts(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # for what the processes are forked from
-    return Attempts()
-
-
-def test_every_run_that_is_killed_and_resumed_ends_with_the_same_bits_and_leaves_nothing(request, tmp_path, attempts):
+def test_every_run_that_is_killed_and_resumed_ends_with_the_same_bits_and_leaves_nothing(request, tmp_path):
+    attempts = Attempts()
     write_rows(tmp_path)
     n_runs = 500 if request.config.getoption("--long", default=False) else 50
     with ThreadPoolExecutor(AT_ONCE) as pool:

@@ -1,12 +1,13 @@
 """Eight processes on one cache folder, some of them killed: no wrong read, nothing computed twice, nothing left."""
 
-import multiprocessing
+import itertools
 import random
 import signal
 import time
 from collections import Counter
 
 import pytest
+from forked import forking
 from hammering import Orders, codes_of, events_in, hammer, values_of
 
 from stacked.cache import CodeCache
@@ -21,19 +22,11 @@ def seconds(request):
     return SECONDS[request.config.getoption("--long")]
 
 
-@pytest.fixture
-def context():
-    """Processes that begin with `stacked` imported."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["stacked.cache", "hammering"])
-    return context
-
-
 class Processes:
     """Processes that hammer on one cache, each replaced when it has been killed."""
 
-    def __init__(self, context, orders, logs):
-        self._context, self._orders, self._logs = context, orders, logs
+    def __init__(self, orders, logs):
+        self._context, self._orders, self._logs = forking(), orders, logs
         self._started = []
         self._running = [self._start() for _ in range(N_PROCESSES)]
 
@@ -63,12 +56,12 @@ class Processes:
         return process
 
 
-def hammered(context, tmp_path, seconds, **orders):
+def hammered(tmp_path, seconds, **orders):
     """The cache afterwards, what the processes said, and how many were killed."""
     (tmp_path / "logs").mkdir()
     started = time.time()
     common = {"folder": tmp_path / "codes", "until": started + seconds, "seconds_of_keys": 1.5, "deaths": 0.04}
-    processes = Processes(context, Orders(**common, **orders), tmp_path / "logs")
+    processes = Processes(Orders(**common, **orders), tmp_path / "logs")
     killed = processes.run()
     cache = CodeCache(tmp_path / "codes", orders["max_bytes"])
     cache.get(codes_of("last"), lambda out: out.fill(1))  # whoever adds an entry removes what killed processes left
@@ -81,12 +74,12 @@ def nothing_is_left_half_done(cache):
     assert cache.verify_all() == {}
 
 
-def test_codes_are_computed_by_one_process_and_read_right_by_all(context, tmp_path, seconds):
-    cache, processes, killed = hammered(context, tmp_path, seconds, max_bytes=2**40, n_keys=30, one_computation=True)
+def test_codes_are_computed_by_one_process_and_read_right_by_all(tmp_path, seconds):
+    cache, processes, killed = hammered(tmp_path, seconds, max_bytes=2**40, n_keys=30, one_computation=True)
     nothing_is_left_half_done(cache)
     delivered, lost = Counter(), 0
     for events in processes.events():
-        for event, following in zip(events, [*events[1:], None], strict=True):
+        for event, following in itertools.pairwise([*events, None]):  # none at all where one was killed at its start
             if event[0] == "computed" and following is not None:
                 assert following == ("got", event[1])
                 delivered[event[1]] += 1
@@ -100,10 +93,10 @@ def test_codes_are_computed_by_one_process_and_read_right_by_all(context, tmp_pa
     assert len(processes.events("got")) > 5 * len(asked) > 100
 
 
-def test_reading_and_pruning_at_once_give_no_wrong_codes(context, tmp_path, seconds):
+def test_reading_and_pruning_at_once_give_no_wrong_codes(tmp_path, seconds):
     room = 6 * (values_of("").nbytes + 4096)
     orders = {"max_bytes": room, "n_keys": 24, "one_computation": False}
-    cache, processes, killed = hammered(context, tmp_path, seconds / 3, **orders)
+    cache, processes, killed = hammered(tmp_path, seconds / 3, **orders)
     nothing_is_left_half_done(cache)
     assert cache.size() <= room
     computed, got = processes.events("computed"), processes.events("got")
