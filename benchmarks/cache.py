@@ -5,6 +5,7 @@ Other HDF5 layouts that users bring stand beside it. Command: python benchmarks/
 
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
 import h5py
 import numpy as np
@@ -18,10 +19,14 @@ from stacked.cache_entry import Codes
 TRAINING = TrainingConfig(epochs=1, batch_size=100, optimizer=SGD(1.0, momentum=0.5))
 
 
-def main(repetitions: Repetitions = 7, json: Json = None) -> None:
+def main(
+    repetitions: Repetitions = 7,
+    json: Json = None,
+    rows: Annotated[int, typer.Option(min=1000, help="Of MNIST.")] = 60_000,
+) -> None:
     """Time one epoch from every place in turn; the weights must come out the same."""
     torch.set_num_threads(1)
-    x = load_mnist().x_train
+    x = load_mnist().x_train[:rows]
     with tempfile.TemporaryDirectory() as folder, h5py.File(Path(folder) / "rows.hdf5", "w") as file:
         cached = CodeCache(folder).get(Codes("rows", x.shape, x.dtype), lambda out: np.copyto(out, x))
         contiguous = file.create_dataset("contiguous", data=x)

@@ -22,6 +22,8 @@ SIDES = {
     "precision": {"float32", "tf32", "bf16"},
 }
 SMALL = {
+    "cache": ("--rows", "2000"),
+    "ranks": ("--rows", "2000"),
     "large_rows": ("--gigabytes", "0.03", "--in-memory", "5000"),
     "seeds": ("--seeds", "2", "--rows", "500"),
     "precision": ("--rows", "500", "--units", "10"),
