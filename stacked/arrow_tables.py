@@ -30,6 +30,8 @@ _BLOCK_BYTES = 2**22  # of text that is read at a time; a line must fit
 _CELL_BYTES = 128  # more than a number takes
 _BLOCK_CELLS = 2**20  # of Parquet
 _PAGE_BYTES = 2**16  # that are read ahead of a column, where pyarrow would read all of it
+_NARROW = (pa.bool_(), pa.int8(), pa.uint8(), pa.int16(), pa.uint16(), pa.float16(), pa.float32())
+"""Types of Parquet whose numbers float32 holds exactly."""
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 
 
@@ -45,6 +47,10 @@ class Table(Protocol):
 
     def place(self, row: int) -> str:
         """What people call the place of a row, the first of which is 0."""
+        ...
+
+    def dtype_of(self, columns: tuple[str, ...]) -> str:
+        """What holds the numbers of these columns exactly: "float32" where that is known before, or "float64"."""
         ...
 
 
@@ -84,6 +90,9 @@ class TextTable:
         line = line_of(self.path, self._layout, row)
         return f"row {row}" if line is None else f"line {line}"
 
+    def dtype_of(self, columns: tuple[str, ...]) -> str:
+        return "float64"
+
     def _explained(self, error: Exception) -> StackedError:
         found = ragged_line(self.path, self._layout)
         if found is None:
@@ -106,9 +115,10 @@ class ParquetTable:
         try:
             open_plain(path).close()
             with pyarrow.parquet.ParquetFile(path) as file:
-                self.names, n_rows = tuple(file.schema_arrow.names), file.metadata.num_rows
+                self._schema, n_rows = file.schema_arrow, file.metadata.num_rows
         except (pa.ArrowException, OSError) as error:
             raise _damaged(path, "a Parquet file", error) from error
+        self.names = tuple(self._schema.names)
         check_names(self.names, str(path))
         if n_rows == 0:
             raise mismatch(str(path), expected="at least one row", received="none", remedy="check the source")
@@ -123,13 +133,16 @@ class ParquetTable:
     def place(self, row: int) -> str:
         return f"row {row}"
 
+    def dtype_of(self, columns: tuple[str, ...]) -> str:
+        return "float32" if all(self._schema.field(name).type in _NARROW for name in columns) else "float64"
+
 
 def open_table(place: Place) -> Table:
     """The table in a file of text or in Parquet."""
     return TextTable(place.path) if place.format == "text" else ParquetTable(place.path)
 
 
-def read_columns(table: Table, inputs: tuple[str, ...], target: str | None, dtype: str) -> tuple[Array, Array | None]:
+def read_columns(table: Table, inputs: tuple[str, ...], target: str | None) -> tuple[Array, Array | None]:
     """The columns that are the rows, as numbers, and the raw values of the target, in one pass.
 
     Parameters
@@ -140,16 +153,16 @@ def read_columns(table: Table, inputs: tuple[str, ...], target: str | None, dtyp
         Columns of the table, one at least, every cell of which must be a finite number.
     target : str or None
         Another column.
-    dtype : str
-        Of the rows.
 
     Returns
     -------
     array, array or None
-        Rows of shape `(n, len(inputs))`, in memory or as a map that is only read, as `collected` has them; and
-        values of shape `(n,)`, as `read_column` has them.
+        Rows of shape `(n, len(inputs))`, which no rounding has changed, for a scaling is still to be learnt on them;
+        in memory or as a map that is only read, as `collected` has them. And values of shape `(n,)`, as
+        `read_column` has them.
     """
     targets: list[Any] = []
+    dtype = table.dtype_of(inputs)
 
     def blocks() -> Iterator[Array]:
         start = 0
@@ -171,14 +184,13 @@ def read_column(table: Table, name: str) -> Array:
 def _numbers_of(table: Table, batch: Any, inputs: tuple[str, ...], start: int, dtype: str) -> Array:
     """The numbers of a block whose first row is number `start`, shape `(n, len(inputs))`."""
     block = np.empty((batch.num_rows, len(inputs)), dtype)
-    with np.errstate(over="ignore"):
-        for place, name in enumerate(inputs):
-            block[:, place] = _numbers(_plain(table, batch, name))
+    for place, name in enumerate(inputs):
+        block[:, place] = _numbers(_plain(table, batch, name))
     finite = np.isfinite(block)
     if not finite.all():
         row, place = np.argwhere(~finite)[0]
         cell = batch.column(inputs[place])[int(row)].as_py()
-        raise no_number(f"{table.path}, {table.place(start + int(row))}", inputs[place], cell, dtype)
+        raise no_number(f"{table.path}, {table.place(start + int(row))}", inputs[place], cell)
     return block
 
 

@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 
 from stacked.examples import ALL, Examples, Share
-from stacked.lazy_rows import LazyRows
 from stacked.orders import Order
 from stacked.randomness import Stream
 from stacked.readers import Portion, in_memory_if_whole, reader_of
-from stacked.rows import stored_of
+from stacked.rows import placed, stored_of
 
 Minibatch = tuple[Tensor, Tensor | None]
 """Rows `(size, n_inputs)`, which the next minibatch may overwrite, and their labels `(size,)` where there are any."""
@@ -124,12 +123,7 @@ class Batches:
         return stop - start
 
     def _placed(self, x: Tensor) -> Tensor:
-        if self._as_it_is:
-            return x
-        x = x.to(self._device)
-        if isinstance(self._rows, LazyRows):
-            x = self._rows.numbers_of(x)
-        return x.to(self._dtype)
+        return x if self._as_it_is else placed(self._rows, x, self._dtype, self._device)
 
     def _joined(self, labels: list[Tensor]) -> Tensor | None:
         if self._labels is None:

@@ -1,6 +1,5 @@
 """What the cells of a table say: which of them are missing, and what is said of one that is no number."""
 
-import math
 from typing import Any
 
 from stacked.errors import StackedError, mismatch
@@ -12,7 +11,7 @@ TRUE, FALSE = ("True", "true", "TRUE"), ("False", "false", "FALSE")
 """Cells that are 1 and 0 where numbers are wanted."""
 
 
-def no_number(where: str, column: str, cell: Any, dtype: str) -> StackedError:
+def no_number(where: str, column: str, cell: Any) -> StackedError:
     """The error for a cell of the inputs that is no finite number; `where` names the file and the line."""
     content = "" if cell is None else str(cell).strip()
     if content in MISSING:
@@ -21,12 +20,4 @@ def no_number(where: str, column: str, cell: Any, dtype: str) -> StackedError:
     else:
         received = repr(cell)
         remedy = f"drop the column with --drop {column}, or fix it"
-    expected = f"a number that {dtype} holds" if _is_finite(content) else "a number"
-    return mismatch(f"{where}, column {column!r}", expected=expected, received=received, remedy=remedy)
-
-
-def _is_finite(content: str) -> bool:
-    try:
-        return math.isfinite(float(content))
-    except ValueError:
-        return False
+    return mismatch(f"{where}, column {column!r}", expected="a number", received=received, remedy=remedy)

@@ -39,15 +39,13 @@ class _Kind(NamedTuple):
         return f"{self.width} x {self.height} in {self.colour}"
 
 
-def image_rows(folder: Path, dtype: str) -> ScaledRows:
+def image_rows(folder: Path) -> ScaledRows:
     """The images in a folder and those below it, in the order of their paths.
 
     Parameters
     ----------
     folder : Path
         Files and folders in it whose names begin with a dot are left alone, and so are files of other kinds.
-    dtype : str
-        Of the numbers that are read.
 
     Returns
     -------
@@ -60,7 +58,7 @@ def image_rows(folder: Path, dtype: str) -> ScaledRows:
     StackedError
         When there are no images, one cannot be read, or they differ in size or in having colour.
     """
-    return ScaledRows(collected(_pixels(folder)), 255, dtype)
+    return ScaledRows(collected(_pixels(folder)), 255, "float64")
 
 
 def names_of_folders(folder: Path) -> Array:

@@ -163,13 +163,17 @@ def fingerprint(rows: Rows) -> str:
 
 def read_tensor(rows: Rows, index: slice, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Some of the rows as a tensor that is only read."""
-    if isinstance(rows, LazyRows) and rows.stored is not rows:
-        block = rows.numbers_of(to_tensor(np.asarray(rows.stored[index])).to(device))
-    else:
-        block = to_tensor(np.asarray(rows[index]))
+    block = placed(rows, to_tensor(np.asarray(stored_of(rows)[index])), dtype, device)
     # Contiguous and aligned, for a matrix product rounds differently in another memory order or at odd addresses.
-    block = block.to(device=device, dtype=dtype).contiguous()
+    block = block.contiguous()
     return block if block.data_ptr() % ALIGNED == 0 else block.clone()
+
+
+def placed(rows: Rows, stored: Tensor, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """What some stored rows stand for, on a device."""
+    x = stored if device.type == "mps" else stored.to(device)  # which has no double precision to scale in
+    x = rows.numbers_of(x) if isinstance(rows, LazyRows) else x
+    return x.to(dtype).to(device)
 
 
 @torch.no_grad()

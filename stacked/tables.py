@@ -74,12 +74,12 @@ ALL = Wanted()
 """Every column, and no target."""
 
 
-def read_table(name: str, dtype: str = "float32") -> "Rows":
+def read_table(name: str) -> "Rows":
     """The rows of a table that lies in a file; see `read_data`."""
-    return read_data(name, ALL, dtype).rows
+    return read_data(name).rows
 
 
-def read_data(name: str, wanted: Wanted = ALL, dtype: str = "float32") -> Data:
+def read_data(name: str, wanted: Wanted = ALL) -> Data:
     """The rows of a table that lies in a file, and its target.
 
     Parameters
@@ -91,15 +91,15 @@ def read_data(name: str, wanted: Wanted = ALL, dtype: str = "float32") -> Data:
         images. Columns of text without a first line of names are named "1", "2", and so on.
     wanted : Wanted
         The target and the columns.
-    dtype : {"float32", "float64"}
-        Of the numbers that text, Parquet and the bytes of IDX files and images become.
 
     Returns
     -------
     Data
         Rows that the format lets be mapped or read slice by slice (HDF5, npy) stay in the file. All others are read,
         into memory up to `orders.MIXING_BYTES` and beyond that into a temporary file that goes with them; of IDX
-        files always into memory. Bytes of IDX files and images are numbers from 0 to 1, divided by 255.
+        files always into memory. Numbers are as exact as the file has them: text is read as float64, Parquet as well
+        unless float32 holds all its columns; a model rounds to its own dtype, minibatch by minibatch, after scaling.
+        Bytes of IDX files and images are numbers from 0 to 1, divided by 255.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def read_data(name: str, wanted: Wanted = ALL, dtype: str = "float32") -> Data:
     if place is None:
         received = "another name" if named_path(name, "name").exists() else "a name of nothing that is there"
         raise mismatch(name, expected=FORMATS, received=received, remedy="convert it to one of these")
-    data = _named(place, wanted, dtype) if place.format in ("text", "parquet") else _unnamed(place, wanted, dtype)
+    data = _named(place, wanted) if place.format in ("text", "parquet") else _unnamed(place, wanted)
     if data.target is not None and len(data.target) != len(data.rows):
         expected, received = f"a target for each of {len(data.rows)} rows", f"{len(data.target)} values"
         remedy = "pass the labels of these very rows; a file of text must begin with a line that names its column"
@@ -119,7 +119,7 @@ def read_data(name: str, wanted: Wanted = ALL, dtype: str = "float32") -> Data:
     return data
 
 
-def _named(place: Place, wanted: Wanted, dtype: str) -> Data:
+def _named(place: Place, wanted: Wanted) -> Data:
     """Of a table whose columns have names."""
     from stacked.arrow_tables import open_table, read_columns  # noqa: PLC0415 - needs an optional library
     from stacked.columns import inputs_among  # noqa: PLC0415
@@ -135,11 +135,11 @@ def _named(place: Place, wanted: Wanted, dtype: str) -> Data:
         beside = _values(_file_of_target(wanted.target, place, table.names))  # a mistake there is told at once
     column = wanted.target if is_column else None
     inputs = inputs_among(table.names, column, wanted.columns, wanted.drop, str(place.path))
-    rows, target = read_columns(table, inputs, column, dtype)
+    rows, target = read_columns(table, inputs, column)
     return Data(rows, inputs, target if is_column else beside)
 
 
-def _unnamed(place: Place, wanted: Wanted, dtype: str) -> Data:
+def _unnamed(place: Place, wanted: Wanted) -> Data:
     """Of a table whose columns have no names: only their number can be compared with those wanted."""
     if wanted.drop:
         received, remedy = (
@@ -148,7 +148,7 @@ def _unnamed(place: Place, wanted: Wanted, dtype: str) -> Data:
         )
         raise mismatch(str(place.path), expected="names of columns", received=received, remedy=remedy)
     target = None if wanted.target is None else _target_beside(place, wanted.target)
-    rows = _rows(place, dtype)
+    rows = _rows(place)
     if wanted.columns and rows.shape[1] != len(wanted.columns):
         expected, received = f"the {len(wanted.columns)} columns wanted", f"{rows.shape[1]} without names"
         remedy = "pass a table with these columns"
@@ -187,7 +187,7 @@ def _values(place: Place) -> "Array":
     return read_values(place)
 
 
-def _rows(place: Place, dtype: str) -> "Rows":
+def _rows(place: Place) -> "Rows":
     """The rows of a table without names, checked."""
     if place.format == "hdf5":
         from stacked.hdf5_tables import load_hdf5  # noqa: PLC0415
@@ -200,8 +200,8 @@ def _rows(place: Place, dtype: str) -> "Rows":
     if place.format == "images":
         from stacked.image_folders import image_rows  # noqa: PLC0415
 
-        return image_rows(place.path, dtype)
-    return _idx_table(place, dtype) if place.format == "idx" else _npz_table(place)
+        return image_rows(place.path)
+    return _idx_table(place) if place.format == "idx" else _npz_table(place)
 
 
 def _npz_table(place: Place) -> "Rows":
@@ -211,7 +211,7 @@ def _npz_table(place: Place) -> "Rows":
     return as_rows(npz_table(place.path, place.part), f"{place.path}" + (f":{place.part}" if place.part else ""))
 
 
-def _idx_table(place: Place, dtype: str) -> "Rows":
+def _idx_table(place: Place) -> "Rows":
     import numpy as np  # noqa: PLC0415 - slow to import
 
     from stacked.idx import read_idx  # noqa: PLC0415
@@ -220,4 +220,4 @@ def _idx_table(place: Place, dtype: str) -> "Rows":
 
     values, _ = read_idx(place.path)
     rows = values.reshape(len(values), math.prod(values.shape[1:])) if values.ndim > 2 else values
-    return as_rows(ScaledRows(rows, 255, dtype) if rows.dtype == np.uint8 else rows, str(place.path))
+    return as_rows(ScaledRows(rows, 255, "float64") if rows.dtype == np.uint8 else rows, str(place.path))

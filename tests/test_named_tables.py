@@ -12,10 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stacked import Plain, StackedAutoencoder, StackedError, TrainingConfig, arrow_tables, orders
+from stacked.scaling import learnt_scaling
 from stacked.tables import Data, Wanted, read_data, read_table
 
 ROWS = np.random.default_rng(0).normal(0, 100, (130, 4)).astype(np.float32)
@@ -57,11 +59,36 @@ def table(request, tmp_path):
     return written(path, with_labels(), separator)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_rows_and_target_are_read_by_their_names(table, dtype):
-    rows, columns, target = read_data(table, Wanted(target="label"), dtype)
-    assert (rows.dtype, columns, target.tolist()) == (dtype, NAMES, LABELS)
+def test_rows_and_target_are_read_by_their_names(table):
+    rows, columns, target = read_data(table, Wanted(target="label"))
+    assert (columns, target.tolist()) == (NAMES, LABELS)
     assert np.array_equal(rows, ROWS)
+
+
+@pytest.mark.parametrize(
+    ("columns", "dtype"),
+    [
+        ({"x": pa.float32(), "y": pa.float16(), "z": pa.bool_(), "i": pa.int16(), "u": pa.uint16()}, "f4"),
+        *(({"x": pa.float32(), "y": kind}, "f8") for kind in (pa.float64(), pa.int32(), pa.uint32(), pa.int64())),
+        *(({"x": pa.float32(), "y": kind}, "f8") for kind in (pa.string(), pa.decimal128(30, 2))),
+    ],
+)
+def test_parquet_is_read_in_single_precision_where_that_is_exact(tmp_path, columns, dtype):
+    ones = {name: pa.array([1, 0]).cast(kind) for name, kind in columns.items()}
+    rows = read_table(in_parquet(tmp_path / "rows.parquet", **ones))
+    assert (rows.dtype, rows.tolist()) == (dtype, [[1] * len(columns), [0] * len(columns)])
+
+
+@pytest.mark.parametrize("end", ["csv", "parquet"])
+@pytest.mark.parametrize("numbers", [range(1_700_000_000, 1_700_000_060), range(20230101, 20230129)])
+def test_large_numbers_that_differ_little_stay_apart(tmp_path, end, numbers):
+    """Seconds since 1970, and dates: float32 makes one number of the seconds, and 15 of 28 days."""
+    path = tmp_path / f"rows.{end}"
+    written(path, [["t"], *([t] for t in numbers)]) if end == "csv" else in_parquet(path, t=list(numbers))
+    rows = read_table(str(path))
+    assert rows[:, 0].tolist() == list(numbers)
+    scaled = learnt_scaling("min_max", rows).of(rows, torch.float32)[:]
+    assert scaled[:, 0] == pytest.approx(np.linspace(0, 1, len(numbers)))
 
 
 def test_columns_are_chosen_and_dropped_by_their_names(table):
@@ -95,7 +122,8 @@ def test_a_stack_learns_the_same_from_a_table_wherever_it_lies(table, monkeypatc
     monkeypatch.setattr(orders, "MIXING_BYTES", 500)
     rows = read_data(table, Wanted(drop=("label",))).rows
     stacks = [StackedAutoencoder([Plain(3, output="linear")], config) for _ in range(2)]
-    codes = [stack.fit(x, progress=False).encode(ROWS) for stack, x in zip(stacks, (ROWS, rows), strict=True)]
+    same = ROWS.astype(rows.dtype)
+    codes = [stack.fit(x, progress=False).encode(ROWS) for stack, x in zip(stacks, (same, rows), strict=True)]
     assert isinstance(rows, np.memmap)
     assert np.array_equal(*codes)
 
@@ -103,8 +131,7 @@ def test_a_stack_learns_the_same_from_a_table_wherever_it_lies(table, monkeypatc
 def test_the_numbers_are_those_of_genfromtxt(tmp_path):
     path = written(tmp_path / "rows.csv", [NAMES, *ROWS.tolist()])
     expected = np.genfromtxt(path, delimiter=",", skip_header=1)
-    assert np.array_equal(read_table(path, "float64"), expected)
-    assert np.array_equal(read_table(path), expected.astype(np.float32))
+    assert np.array_equal(read_table(path), expected)
 
 
 def test_without_names_columns_are_numbered(tmp_path):
@@ -235,7 +262,7 @@ def test_any_numbers_come_back_as_python_reads_them(tmp_path, rows, separator, e
         writer.writerows([[f"x{place}" for place in range(len(rows[0]))], *rows])
     with (tmp_path / "rows.csv").open(newline="") as file:
         expected = [[float(cell) for cell in row] for row in list(csv.reader(file, delimiter=separator))[1:]]
-    assert read_table(str(tmp_path / "rows.csv"), "float64").tolist() == expected
+    assert read_table(str(tmp_path / "rows.csv")).tolist() == expected
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

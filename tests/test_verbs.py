@@ -77,7 +77,7 @@ def here(folder, monkeypatch):
 def test_codes_are_those_of_the_library_and_the_labels_are_left_out(tmp_path):
     told = run("encode", "enc", "t.csv", "--out", tmp_path / "codes.npy")
     assert told == f"400 rows of 8 columns written to {tmp_path / 'codes.npy'}\n"
-    rows = np.array(CANCER.data[:400, :10], np.float32)
+    rows = CANCER.data[:400, :10]
     assert np.array_equal(np.load(tmp_path / "codes.npy"), load_stack("enc").encode(rows))
 
 
@@ -85,7 +85,7 @@ def test_codes_are_those_of_the_library_and_the_labels_are_left_out(tmp_path):
 def test_columns_are_found_by_name(tmp_path):
     """In another order, among others, and without the labels' column of training."""
     run("encode", "enc", "held_out.csv", "--out", tmp_path / "codes.npy")
-    rows = np.array(CANCER.data[400:, :10], np.float32)
+    rows = CANCER.data[400:, :10]
     assert np.array_equal(np.load(tmp_path / "codes.npy"), load_stack("enc").encode(rows))
 
 
@@ -107,14 +107,14 @@ def test_reconstructions_have_the_names_and_units_of_the_rows(tmp_path):
     run("reconstruct", "enc", "t.csv", "--out", tmp_path / "rows.csv")
     head, *lines = lines_of((tmp_path / "rows.csv").read_text())
     assert head == list(CANCER.feature_names[:10])
-    rows = np.array(CANCER.data[:400, :10], np.float32)
+    rows = CANCER.data[:400, :10]
     assert np.array_equal(np.array(lines, float), load_stack("enc").reconstruct(rows))
 
 
 @pytest.mark.usefixtures("here")
 def test_codes_of_a_classifier_are_its_hidden_outputs(tmp_path):
     run("encode", "clf", "t.csv", "--out", tmp_path / "codes.npy")
-    rows = np.array(CANCER.data[:400, :10], np.float32)
+    rows = CANCER.data[:400, :10]
     assert np.array_equal(np.load(tmp_path / "codes.npy"), load("clf").hidden(rows))
 
 
@@ -122,7 +122,7 @@ def test_codes_of_a_classifier_are_its_hidden_outputs(tmp_path):
 def test_predictions_are_the_classes_by_name():
     head, *lines = lines_of(run("predict", "clf", "held_out.csv"))
     assert head == ["predicted", "p(benign)", "p(malignant)"]
-    shares = load("clf").predict_proba(np.array(CANCER.data[400:, :10], np.float32))
+    shares = load("clf").predict_proba(CANCER.data[400:, :10])
     assert np.array([line[1:] for line in lines], float) == pytest.approx(shares, abs=1e-6)
     assert [line[0] for line in lines] == [("benign", "malignant")[k] for k in shares.argmax(axis=1)]
 
@@ -180,9 +180,9 @@ def test_a_regressor_is_evaluated_in_the_units_of_its_target(tmp_path):
 
 @pytest.mark.usefixtures("here")
 def test_a_stack_is_evaluated_by_its_reconstructions():
-    rows = np.array(CANCER.data[:400, :10], np.float32)
+    rows = CANCER.data[:400, :10]
     rows, rebuilt = (
-        MinMaxScaler().fit(rows).transform(x) for x in (rows.astype("f8"), load_stack("enc").reconstruct(rows))
+        MinMaxScaler().fit(rows).transform(x) for x in (rows, load_stack("enc").reconstruct(rows).astype("f8"))
     )
     share = ((rebuilt - rows) ** 2).sum() / ((rows - rows.mean(axis=0)) ** 2).sum()
     assert run("evaluate", "enc", "t.csv").startswith(
@@ -195,7 +195,7 @@ def test_neighbours_are_those_of_the_codes():
     head, *lines = lines_of(run("search", "enc", "t.csv", "--queries", "held_out.csv", "-k", "3"))
     assert head == ["query", "rank", "row", "distance"]
     stack = load_stack("enc")
-    library, queries = (stack.encode(np.array(part, np.float32)) for part in np.split(CANCER.data[:, :10], [400]))
+    library, queries = (stack.encode(part) for part in np.split(CANCER.data[:, :10], [400]))
     found = nearest(library, queries, 3)
     assert [int(line[2]) for line in lines] == found.numbers.ravel().tolist()
     assert [float(line[3]) for line in lines] == pytest.approx(found.distances.ravel(), rel=1e-5)
@@ -232,7 +232,7 @@ def test_inspect_tells_what_a_comparison_came_to(tmp_path):
 @pytest.mark.usefixtures("here")
 def test_the_frozen_encoder_stays_as_it_is(tmp_path):
     run("finetune", "enc", "t.csv", "--labels", "diagnosis", "--out", tmp_path / "clf", "--freeze", "--epochs", "2")
-    rows = np.array(CANCER.data[:400, :10], np.float32)
+    rows = CANCER.data[:400, :10]
     assert np.array_equal(load(tmp_path / "clf").hidden(rows), load_stack("enc").encode(rows))
 
 

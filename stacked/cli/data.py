@@ -27,7 +27,6 @@ def read_labelled(
     task: str = "auto",
     *,
     like: "Provenance | None" = None,
-    dtype: str = "float32",
 ) -> Labelled:
     """The rows of a table, with labels where these are named.
 
@@ -41,15 +40,13 @@ def read_labelled(
         What the labels are.
     like : Provenance, optional
         Of the model that the rows are for, which knows their columns and classes.
-    dtype : {"float32", "float64"}
-        Of numbers that are read from text.
     """
     from stacked.provenance import Provenance  # noqa: PLC0415 - slow to import
     from stacked.tables import Wanted, read_data  # noqa: PLC0415
     from stacked.targets import as_target  # noqa: PLC0415
 
     columns, classes = (like.columns, like.classes) if like is not None else ((), ())
-    data = read_data(name, Wanted(labels, tuple(columns)), dtype)
+    data = read_data(name, Wanted(labels, tuple(columns)))
     target = None if data.target is None else as_target(data.target, task, classes, labels or "labels")
     return Labelled(
         data.rows,
@@ -65,18 +62,18 @@ def read_labelled(
     )
 
 
-def read_unlabelled(name: str, labels: str | None, drop: Sequence[str], dtype: str = "float32") -> Labelled:
+def read_unlabelled(name: str, labels: str | None, drop: Sequence[str]) -> Labelled:
     """The rows of a table whose labels play no part, and may all be missing; their column is left out."""
     from stacked.provenance import Provenance  # noqa: PLC0415 - slow to import
     from stacked.tables import Wanted, read_data  # noqa: PLC0415
 
-    rows, columns, _ = read_data(name, Wanted(labels, drop=tuple(drop)), dtype)
+    rows, columns, _ = read_data(name, Wanted(labels, drop=tuple(drop)))
     return Labelled(rows, None, Provenance(name, len(rows), columns=columns, target=labels or ""))
 
 
 def rows_for(model: "Model", name: str) -> "Rows":
     """The rows of a table that a model is to work on: its columns, by name where they have names."""
-    return read_labelled(name, None, like=model.provenance, dtype=_dtype_of(model)).rows
+    return read_labelled(name, None, like=model.provenance).rows
 
 
 def labels_for_training(target: "Target") -> "Array":
@@ -91,7 +88,7 @@ def labelled_for(model: "Model", name: str, labels: str | None) -> Labelled:
     """The rows and labels that a model is measured on."""
     known = known_of(model)
     task = "classification" if known.classes else "regression"
-    return read_labelled(name, place_of_labels(model, name, labels), task, like=known, dtype=_dtype_of(model))
+    return read_labelled(name, place_of_labels(model, name, labels), task, like=known)
 
 
 def place_of_labels(model: "Model", rows: str, labels: str | None) -> str:
@@ -140,7 +137,3 @@ def loaded(name: str, device: str = "cpu", *kinds: str) -> Any:
         remedy = "name the folder of such a model"
         raise mismatch(name, expected=f"a {' or a '.join(kinds)}", received=f"a {kind}", remedy=remedy)
     return load(name, device=device)
-
-
-def _dtype_of(model: "Model") -> str:
-    return str(model.dtype).removeprefix("torch.")

@@ -93,7 +93,7 @@ def pretrain(
             descent = given(learning_rate=learning_rate, momentum=momentum)
             built = layers_named(layers)
             training_config(1, optimizer, descent, how)  # wrong flags are told before a large table is read
-            table = read_unlabelled(rows, labels, drop or (), dtype)
+            table = read_unlabelled(rows, labels, drop or ())
             training = training_config(len(table.rows), optimizer, descent, how)
             kind = scaling_for(scaling, table.rows)
             stack = StackedAutoencoder(
