@@ -57,10 +57,11 @@ def as_target(raw: Any, task: str = "auto", classes: Sequence[str] = (), name: s
     ----------
     raw : array
         Shape `(n,)`. Text, None or empty where there is no label; True and False, which are text here; or numbers,
-        NaN where there is none. In an array of whole numbers -1 says that there is none, unless other negative
-        numbers occur, or 1 is the only other value, or -1 is one of `classes`.
+        NaN where there is none. Of classes in an array of whole numbers -1 says that there is none, unless other
+        negative numbers occur, or 1 is the only other value, or -1 is one of `classes`. Where numbers are to be
+        predicted, -1 is one of them.
     task : {"auto", "classification", "regression"}
-        "auto" takes text for classes, and numbers for classes where all are whole and at most 20 differ.
+        "auto" takes text for classes, and numbers for classes where all are whole and, -1 aside, at most 20 differ.
     classes : sequence of str
         Those of a trained model, in its order, one for each class; by default those that occur: numbers and text that
         reads as numbers in ascending order, other text in alphabetical order.
@@ -82,12 +83,12 @@ def as_target(raw: Any, task: str = "auto", classes: Sequence[str] = (), name: s
     values = as_values(to_array(raw, name, "one value a row"), name)
     if values.dtype == np.bool_:
         values = np.where(values, "True", "False").astype(object)
-    there = _there(values, name, classes)
-    if not there.any():
-        remedy = "label some rows, or name another target"
-        raise mismatch(name, expected="at least one label", received="none", remedy=remedy)
+    there = _there(values, name)
     if task == "regression" or (task == "auto" and not classes and _are_quantities(values[there])):
+        _check_some(there, name)
         return _numbers(values, there, name)
+    there &= ~_says_none(values, classes)
+    _check_some(there, name)
     return _classes(values, there, tuple(classes), name)
 
 
@@ -104,8 +105,8 @@ def described(target: Target) -> str:
     return f"{len(target.classes)} classes: {names}" + (f"; {without}" if missing else "")
 
 
-def _there(values: Array, name: str, classes: Sequence[str]) -> NDArray[np.bool_]:
-    """Which values are no gaps, shape `(n,)`."""
+def _there(values: Array, name: str) -> NDArray[np.bool_]:
+    """Which values are no gaps, shape `(n,)`, whatever they are taken for."""
     if values.dtype == object:
         return np.array([text is not None for text in values])
     if values.dtype.kind == "f":
@@ -113,15 +114,27 @@ def _there(values: Array, name: str, classes: Sequence[str]) -> NDArray[np.bool_
             row, remedy = int(np.isinf(values).argmax()), "remove such values, or fill them in"
             raise mismatch(name, expected="finite numbers", received=f"{values[row]} in row {row}", remedy=remedy)
         return ~np.isnan(values)
+    return np.ones(len(values), np.bool_)
+
+
+def _says_none(values: Array, classes: Sequence[str]) -> NDArray[np.bool_]:
+    """Which values are the -1 of classes that are whole numbers otherwise, shape `(n,)`."""
+    if values.dtype.kind not in "iu" or "-1" in classes:
+        return np.zeros(len(values), np.bool_)
     others = np.unique(values[values != -1])
-    says_none = bool((others >= 0).all()) and others.tolist() != [1] and "-1" not in classes
-    return np.asarray(values != -1) if says_none else np.ones(len(values), np.bool_)
+    return np.asarray(values == -1) & (bool((others >= 0).all()) and others.tolist() != [1])
+
+
+def _check_some(there: NDArray[np.bool_], name: str) -> None:
+    if not there.any():
+        remedy = "label some rows, or name another target"
+        raise mismatch(name, expected="at least one label", received="none", remedy=remedy)
 
 
 def _are_quantities(values: Array) -> bool:
-    """Whether numbers are more than the names of classes."""
+    """Whether numbers are more than the names of classes; -1, which may say that there is none, does not count."""
     return values.dtype != object and (
-        bool((values != np.floor(values)).any()) or len(np.unique(values)) > MOST_NUMBERED
+        bool((values != np.floor(values)).any()) or len(np.unique(values[values != -1])) > MOST_NUMBERED
     )
 
 

@@ -36,6 +36,7 @@ def text(*values):
         (np.array([[2], [1]], ">i4"), [1, 0], ("1", "2")),
         (np.array([True, False]), [1, 0], ("False", "True")),
         (np.arange(20), list(range(20)), tuple(map(str, range(20)))),
+        (np.arange(21) - 1, list(range(-1, 20)), tuple(map(str, range(20)))),
     ],
 )
 def test_classes_have_names_in_order(raw, values, classes):
@@ -51,7 +52,10 @@ def test_classes_have_names_in_order(raw, values, classes):
     [
         (np.array([1.5, 2.0, NAN]), "auto", [1.5, 2.0, NAN]),
         (np.arange(21), "auto", list(range(21))),
-        (np.arange(22) - 1, "auto", [NAN, *range(21)]),
+        (np.arange(22) - 1, "auto", list(range(-1, 21))),
+        (np.array([-1, 0, 3, 7]), "regression", [-1, 0, 3, 7]),
+        (np.array([-5, -1, 0, 3]), "regression", [-5, -1, 0, 3]),
+        (np.array([-1, -1]), "regression", [-1, -1]),
         (np.arange(22) - 2, "auto", list(range(-2, 20))),
         (np.array([0, 1], np.uint8), "regression", [0, 1]),
         (np.array([0.25], np.float16), "regression", [0.25]),
