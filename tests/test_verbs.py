@@ -217,7 +217,7 @@ def test_rows_without_labels_are_pretrained_on_all_the_same(tmp_path, missing):
     write_csv(tmp_path / "p.csv", [*CANCER.feature_names[:10], "diagnosis"], *CANCER.data[:400, :10].T, labels)
     layers = ["--layers", "denoising:16:mask=0.2, denoising:8:mask=0.2", "--epochs", "5"]
     run("pretrain", tmp_path / "p.csv", "--labels", "diagnosis", *layers, "--out", tmp_path / "enc")
-    rows = np.array(CANCER.data[:400, :10], np.float32)
+    rows = CANCER.data[:400, :10]
     assert np.array_equal(load_stack(tmp_path / "enc").encode(rows), load_stack("enc").encode(rows))
 
 
