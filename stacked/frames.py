@@ -14,7 +14,7 @@ def columns_of(x: Any, name: str = "x") -> tuple[str, ...]:
     StackedError
         When two columns have one name.
     """
-    if not hasattr(x, "shape"):
+    if not hasattr(type(x), "shape"):
         return ()
     names = tuple(getattr(x, "column_names", getattr(x, "columns", ())))
     if not all(isinstance(one, str) for one in names):

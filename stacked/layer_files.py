@@ -39,8 +39,8 @@ def _tables(path: Path) -> list[dict[str, Any]]:
     try:
         content = tomllib.loads(read_plain(path, _MOST_BYTES).decode())
     except OSError as error:
-        remedy = "check the name of the file"
-        raise mismatch("layers", expected="a TOML file", received=error.strerror or error, remedy=remedy) from error
+        reason = f"expected a TOML file of layers, but it cannot be read: {error.strerror or error}"
+        raise StackedError(f"{reason}; check the name of the file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise mismatch("layers", expected="a TOML file", received=error, remedy="mend it there") from error
     tables = content.get("layers")

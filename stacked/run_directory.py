@@ -138,8 +138,10 @@ class RunDirectory:
         if not path.exists() and others:
             expected, received = "a run, or nothing at all", f"a folder that holds {others[0]!r}"
             raise mismatch(str(self.folder), expected=expected, received=received, remedy="name another folder")
-        held = _read(path) if self.states else None  # without them it is nobody's, and nothing is lost
-        if held is not None and self.replace and held.get("run") != content["run"]:
+        held = _read(path)
+        if held is not None and not self.states:
+            held = None  # nothing is lost of it
+        elif held is not None and self.replace and held.get("run") != content["run"]:
             warnings.warn(f"{self.folder}: another run that was there is discarded", StackedWarning, stacklevel=7)
             self._clear()
             held = None

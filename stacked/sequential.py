@@ -151,7 +151,7 @@ def dense_layers(model: StackedAutoencoder | Feedforward, depth: int | None = No
     """
     if isinstance(model, Feedforward):
         if depth is not None:
-            expected, remedy = f"None for a {model.what}, whose outputs are at the top", "leave it out"
+            expected, remedy = f"none for a {model.what}, whose outputs are at the top", "leave it out"
             raise mismatch("depth", expected=expected, received=repr(depth), remedy=remedy)
         return [*_with_functions(model.layers[:-1]), (model.layers[-1], _output_function(model))]
     if not isinstance(model, StackedAutoencoder):

@@ -63,12 +63,12 @@ def checked_tables(
 def check_ranges(layers: Sequence[LayerSettings], rows: Rows, bounds: tuple[float, float]) -> None:
     """Raise, or warn, where a layer's outputs cannot reproduce what it is given."""
     whole_numbers = np.dtype(rows.dtype).kind in "iu"
-    remedy = "scale the rows to [0, 1], or set output='linear'"
+    remedy = "scale the rows to [0, 1], or choose linear output"
     _check_range(1, layers[0], "rows", bounds, remedy, refuse=whole_numbers)
     for number, (below, layer) in enumerate(pairwise(layers), start=2):
-        remedy = f"set output='linear' in layer {number}"
+        remedy = f"choose linear output for layer {number}"
         if isinstance(below, DenseSettings):  # the codes of a variational layer are linear whatever its activation
-            remedy += f", or activation='sigmoid' in layer {number - 1}"
+            remedy += f", or sigmoid activation for layer {number - 1}"
         codes = f"the {below.code_activation} codes of layer {number - 1}"
         _check_range(number, layer, codes, (below.codes.low, below.codes.high), remedy)
 

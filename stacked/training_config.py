@@ -91,7 +91,7 @@ def check_plan(model: Model, config: TrainingConfig, n_rows: int, has_validation
         raise mismatch("validation_fraction", expected=expected, received=received, remedy=remedy)
     n_train = n_rows - aside
     if config.batch_size is not None and config.batch_size > n_train:
-        remedy = "lower batch_size, or set it to None to take all rows at once"
+        remedy = "lower batch_size"
         expected = f"at most the {n_train} rows that {name} is trained on"
         raise mismatch("batch_size", expected=expected, received=str(config.batch_size), remedy=remedy)
     if config.patience is not None and not has_validation and aside == 0:

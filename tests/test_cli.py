@@ -8,6 +8,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pytest
@@ -175,6 +176,30 @@ def test_bad_input_ends_with_one_line_and_2():
 def test_an_interruption_ends_with_one_line_and_130():
     ended = ending(KeyboardInterrupt())
     assert (ended.exit_code, ended.stdout, ended.stderr) == (130, "", "interrupted here\n")
+
+
+def test_a_command_may_say_what_it_keeps_when_it_is_interrupted():
+    assert ending(KeyboardInterrupt("interrupted; all is kept")).stderr == "interrupted; all is kept\n"
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("patience: expected 3, received 2; set batch_size", "--patience: expected 3, received 2; set --batch-size"),
+        ("layer 1: patience: expected 'batch_size'", "layer 1: patience: expected 'batch_size'"),
+        ("t.csv, column 'batch_size': expected a number", "t.csv, column 'batch_size': expected a number"),
+        ("/data/batch_size.csv: expected a file", "/data/batch_size.csv: expected a file"),
+        ("rows: expected a table", "rows: expected a table"),
+        ("--batch-size: expected 3", "--batch-size: expected 3"),
+    ],
+)
+def test_parameters_are_named_as_flags(message, shown):
+    def fail(
+        rows: str, batch_size: Annotated[int, typer.Option()] = 1, patience: Annotated[int, typer.Option()] = 1
+    ) -> None:
+        raise StackedError(message)
+
+    assert CliRunner().invoke(command(fail), ["t.csv"]).stderr == f"error: {shown}\n"
 
 
 def test_debug_shows_the_traceback_before_the_line():

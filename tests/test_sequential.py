@@ -176,7 +176,7 @@ def test_scaling_is_saved_with_the_weights():
     [
         (StackedAutoencoder([Plain(7)]), None, "the stack: expected a trained one, received one without layers"),
         (drawn(Plain(7)), 2, "depth: expected at most 1, the layers there are, received 2"),
-        (classifier("softmax"), 1, "depth: expected None for a classifier, .*, received 1; leave it out"),
+        (classifier("softmax"), 1, "depth: expected none for a classifier, .*, received 1; leave it out"),
         (Plain(7), None, "model: expected a stack, a classifier or a regressor, received Plain; pass "),
     ],
 )

@@ -58,7 +58,7 @@ class DenseSettings(LayerSettings):
         hold_number(self, "weight_decay", 0)
         check_flag("random_bias", self.random_bias)
         if self.loss == "cross_entropy" and self.output == "linear":
-            expected, remedy = "'squared_error' for linear output", "set output='sigmoid' or loss='squared_error'"
+            expected, remedy = "'squared_error' for linear output", "choose sigmoid output, or squared_error loss"
             raise mismatch("loss", expected=expected, received="'cross_entropy'", remedy=remedy)
 
     @property

@@ -63,7 +63,7 @@ class Sparse(DenseSettings):
             raise mismatch("penalty", expected="KLSparsity, L1Sparsity or TopK", received=received, remedy=remedy)
         self.penalty.check(self.activation, self.n_units)
         if self.revive and not self.silences:
-            expected, remedy = "relu codes or TopK, where dead units get no gradient", "set revive=False"
+            expected, remedy = "relu codes or TopK, where dead units get no gradient", "switch revive off"
             raise mismatch("revive", expected=expected, received=f"{self.activation} codes", remedy=remedy)
 
     @property

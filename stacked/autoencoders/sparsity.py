@@ -84,7 +84,7 @@ class KLSparsity(Sparsity):
 
     def check(self, activation: str, n_units: int) -> None:
         if activation != "sigmoid":
-            remedy = "set activation='sigmoid', or use L1Sparsity or TopK"
+            remedy = "choose sigmoid activation, or L1Sparsity or TopK (l1= or top_k= in text)"
             expected = "'sigmoid' under KLSparsity, whose mean activations must lie in (0, 1)"
             raise mismatch("activation", expected=expected, received=repr(activation), remedy=remedy)
 

@@ -2,9 +2,10 @@
 
 import functools
 import inspect
+import re
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import typer
@@ -30,6 +31,9 @@ def guarded(command: Callable[..., None], interrupted: str = "interrupted") -> C
         The line that Ctrl-C ends with, unless the command says another by its `KeyboardInterrupt`.
     """
 
+    signature = inspect.signature(command, eval_str=True)
+    flags = [name for name, parameter in signature.parameters.items() if _is_flag(parameter)]
+
     @functools.wraps(command)
     def run(*args: Any, debug: bool, **kwargs: Any) -> None:
         try:
@@ -40,17 +44,32 @@ def guarded(command: Callable[..., None], interrupted: str = "interrupted") -> C
         except StackedError as error:
             if debug:
                 typer.echo(traceback.format_exc(), err=True)
-            _say("error", "red", error)
+            _say("error", "red", with_flags(str(error), flags))
             raise typer.Exit(2) from error
         except KeyboardInterrupt as interrupt:
             typer.echo(str(interrupt) or interrupted, err=True)
             raise typer.Exit(130) from interrupt
 
-    signature = inspect.signature(command, eval_str=True)
     flag = inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Debug)
     run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), flag])  # type: ignore[attr-defined]
     run.__annotations__ = {**command.__annotations__, "debug": Debug}
     return run
+
+
+def with_flags(message: str, names: Iterable[str]) -> str:
+    """A message of the library, which names its parameters, in which those that are flags here are named so.
+
+    Those of one word are taken for names only where a message begins with them.
+    """
+    for name in names:
+        place = r"(?<![\w'\"./-])" if "_" in name else "^"
+        message = re.sub(rf"{place}{name}(?=[^\w'\"./=-]|$)", f"--{name.replace('_', '-')}", message)
+    return message
+
+
+def _is_flag(parameter: inspect.Parameter) -> bool:
+    kinds = getattr(parameter.annotation, "__metadata__", ())
+    return any(isinstance(kind, typer.models.OptionInfo) for kind in kinds)
 
 
 def _show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:

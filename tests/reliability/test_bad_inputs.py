@@ -262,13 +262,13 @@ def test_a_device_that_is_not_here_is_named():
 
 @pytest.mark.parametrize("layers", [[Plain(4)], [Plain(4, activation="tanh"), Plain(3)]], ids=["rows", "codes"])
 def test_reals_that_a_sigmoid_cannot_reach_are_warned_about(layers):
-    with pytest.warns(StackedWarning, match=r"expected targets in \[0, 1\].*output='linear'") as caught:
+    with pytest.warns(StackedWarning, match=r"expected targets in \[0, 1\].*choose linear output") as caught:
         stack(*layers).fit(3 * X if len(layers) == 1 else X)
     assert [Path(warning.filename).name for warning in caught] == [Path(__file__).name]
 
 
 def test_no_other_activation_is_advised_for_codes_that_are_always_linear():
-    with pytest.warns(StackedWarning, match="set output='linear' in layer 2$"):
+    with pytest.warns(StackedWarning, match="choose linear output for layer 2$"):
         stack(Variational(4, activation="relu"), Plain(3)).fit(X)
 
 
