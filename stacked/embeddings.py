@@ -5,11 +5,12 @@ Only places are computed here; `plots.embedding` draws them.
 
 import importlib
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from stacked.errors import check_choice, mismatch
+from stacked.extras import needing
 from stacked.rows import Array
 
 
@@ -75,16 +76,10 @@ def _tsne(codes: Array, seed: int) -> Places:
 
 def _umap(codes: Array, seed: int) -> Places:
     neighbours = min(15, len(codes) - 1)
-    umap = _umap_class()(n_neighbors=neighbours, random_state=seed, n_jobs=1)
+    with needing("umap", "umap"):
+        umap_learn = importlib.import_module("umap")  # an extra, and very slow to import
+    umap = umap_learn.UMAP(n_neighbors=neighbours, random_state=seed, n_jobs=1)
     return Places(umap.fit_transform(codes), "UMAP", ("", ""))
-
-
-def _umap_class() -> Any:
-    try:
-        return importlib.import_module("umap").UMAP  # an extra, and very slow to import
-    except ImportError as error:
-        remedy = 'install it with: pip install "stacked[umap]"; or choose pca or tsne'
-        raise mismatch("umap", expected="it installed", received=str(error), remedy=remedy) from error
 
 
 METHODS: dict[str, Callable[[Array, int], Places]] = {"pca": _pca, "tsne": _tsne, "umap": _umap}

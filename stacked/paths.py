@@ -29,6 +29,13 @@ def named_path(value: object, argument: str) -> Path:
     return Path(name)
 
 
+def check_free(path: Path, *, overwrite: bool) -> None:
+    """Raise where there is something of this name that may not be replaced."""
+    if os.path.lexists(path) and not overwrite:
+        expected, remedy = "a name that is free", "choose another, or pass --overwrite"
+        raise mismatch(str(path), expected=expected, received="a file that is there", remedy=remedy)
+
+
 def open_plain(path: Path) -> BinaryIO:
     """Open a file to read its bytes.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stacked.callbacks import Callback, Record
-from stacked.errors import mismatch
+from stacked.extras import needing
 from stacked.files import blaming, write_atomically
 from stacked.logs import new_mark, of_another, run_of
 from stacked.paths import PathLike, named_path
@@ -93,9 +93,6 @@ def _await_another_second(folder: Path) -> None:
 
 
 def _writer_class() -> Any:
-    try:
+    with needing("tensorboard", "tensorboard"):
         from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - slow to import, and an extra
-    except ImportError as error:
-        remedy = 'install it with: pip install "stacked[tensorboard]"'
-        raise mismatch("tensorboard", expected="it installed", received=str(error), remedy=remedy) from error
     return SummaryWriter

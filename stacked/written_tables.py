@@ -15,19 +15,18 @@ from stacked import hdf5
 from stacked.cache_entry import check_space, reserve
 from stacked.errors import mismatch
 from stacked.files import blaming, locked, replacing
+from stacked.paths import check_free
 from stacked.rows import Array, blocks
 
 FORMATS = (".npy", ".h5", ".hdf5", ".csv")
 
 
-def check_free(path: Path, formats: Sequence[str] = FORMATS, *, overwrite: bool) -> None:
+def check_name(path: Path, formats: Sequence[str] = FORMATS, *, overwrite: bool) -> None:
     """Raise unless a table can be written under this name: its format is known, and there is none or it may go."""
     if path.suffix not in formats:
         expected, remedy = f"a name that ends in {', '.join(formats)}", "name it so"
         raise mismatch(str(path), expected=expected, received=path.suffix or "no ending", remedy=remedy)
-    if os.path.lexists(path) and not overwrite:
-        expected, remedy = "a name that is free", "choose another, or pass --overwrite"
-        raise mismatch(str(path), expected=expected, received="a file that is there", remedy=remedy)
+    check_free(path, overwrite=overwrite)
 
 
 @contextlib.contextmanager

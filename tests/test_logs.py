@@ -270,9 +270,7 @@ def test_the_events_of_another_run_are_refused(rows, tmp_path):
 
 def test_tensorboard_that_is_not_installed_is_told_with_the_remedy(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(
-        StackedError, match=r'^tensorboard: .*; install it with: pip install "stacked\[tensorboard\]"$'
-    ):
+    with pytest.raises(StackedError, match=r'^tensorboard: .*; run pip install "stacked\[tensorboard\]"$'):
         TensorBoard(tmp_path)
 
 

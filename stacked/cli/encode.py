@@ -69,10 +69,10 @@ class Made(NamedTuple):
 
 def _write(trained: Any, rows: str, out: str, made: Made, *, overwrite: bool) -> None:
     from stacked.paths import named_path  # noqa: PLC0415
-    from stacked.written_tables import check_free, written_table  # noqa: PLC0415
+    from stacked.written_tables import check_name, written_table  # noqa: PLC0415
 
     path = named_path(out, "--out")
-    check_free(path, overwrite=overwrite)
+    check_name(path, overwrite=overwrite)
     table = rows_for(trained, rows)
     shape = (len(table), len(made.columns))
     with written_table(path, shape, made.dtype, made.columns, made.name) as values:

@@ -41,10 +41,10 @@ def predict(
 
 def _write(network: Any, rows: str, out: str, *, overwrite: bool) -> None:
     from stacked.paths import named_path  # noqa: PLC0415 - slow to import
-    from stacked.written_tables import check_free, write_lines  # noqa: PLC0415
+    from stacked.written_tables import check_name, write_lines  # noqa: PLC0415
 
     path = named_path(out, "--out")
-    check_free(path, (".csv",), overwrite=overwrite)
+    check_name(path, (".csv",), overwrite=overwrite)
     table = _finite_rows(network, rows)
     write_lines(path, _lines(network, table))
     typer.echo(f"{len(table):,} predictions written to {out}")

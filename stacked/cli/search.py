@@ -55,12 +55,12 @@ def search(
 
 def _checked(out: str | None, *, overwrite: bool) -> Path | None:
     from stacked.paths import named_path  # noqa: PLC0415 - slow to import
-    from stacked.written_tables import check_free  # noqa: PLC0415
+    from stacked.written_tables import check_name  # noqa: PLC0415
 
     if out is None:
         return None
     path = named_path(out, "--out")
-    check_free(path, (".csv",), overwrite=overwrite)
+    check_name(path, (".csv",), overwrite=overwrite)
     return path
 
 

@@ -5,14 +5,13 @@ where `torch.onnx.export` takes two packages more and seconds. Opset 17 has all 
 that runtimes of these years read it.
 """
 
-import contextlib
-from collections.abc import Iterator
 from typing import BinaryIO
 
 from stacked.errors import mismatch
 from stacked.exports.checked import Format, Runner
 from stacked.exports.onnx_graph import Graph
 from stacked.exports.subject import Subject
+from stacked.extras import needing
 from stacked.rows import Array
 
 OPSET, FILE_VERSION = 17, 8
@@ -28,7 +27,7 @@ def _content_of(subject: Subject) -> bytes:
     StackedError
         When the model is too large for it, or the package onnx is missing.
     """
-    with _packages():
+    with needing("format onnx", "onnx"):
         from onnx import checker, helper, numpy_helper  # noqa: PLC0415 - an optional package
     built = Graph(subject)
     _check_size(sum(value.nbytes for value in built.constants.values()))
@@ -49,7 +48,7 @@ def _content_of(subject: Subject) -> bytes:
 
 def _opened(file: BinaryIO) -> Runner:
     """What the file computes."""
-    with _packages():
+    with needing("format onnx", "onnx"):
         import onnxruntime  # type: ignore[import-untyped]  # noqa: PLC0415 - an optional package
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -66,16 +65,6 @@ def _check_size(n_bytes: int) -> None:
     if n_bytes > MOST_BYTES:
         expected, remedy = "less than 2 GiB for ONNX", "take the format torch-export"
         raise mismatch("the weights", expected=expected, received=f"{n_bytes:,} bytes", remedy=remedy)
-
-
-@contextlib.contextmanager
-def _packages() -> Iterator[None]:
-    """Say of a package that is not there how to install it."""
-    try:
-        yield
-    except ImportError as error:
-        expected, remedy = "the packages onnx and onnxruntime", 'run pip install "stacked[onnx]"'
-        raise mismatch("format onnx", expected=expected, received=f"no {error.name}", remedy=remedy) from error
 
 
 ONNX = Format(".onnx", _content_of, _opened)
