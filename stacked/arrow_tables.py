@@ -14,6 +14,7 @@ from stacked.cells import FALSE, MISSING, TRUE, no_number
 from stacked.collected import collected
 from stacked.columns import check_names
 from stacked.csv_layout import is_zipped, layout_of, line_of, ragged_line
+from stacked.empty_lines import WithoutLastLines
 from stacked.errors import StackedError, mismatch
 from stacked.extras import needing
 from stacked.paths import open_plain
@@ -73,14 +74,20 @@ class TextTable:
             skip_rows_after_names=self._layout.n_before,
             block_size=max(_BLOCK_BYTES, _CELL_BYTES * len(self.names)),
         )
-        parsing = pyarrow.csv.ParseOptions(delimiter=self._layout.separator, newlines_in_values=True)
+        parsing = pyarrow.csv.ParseOptions(
+            delimiter=self._layout.separator,
+            newlines_in_values=True,
+            ignore_empty_lines=not self._layout.is_column,
+        )
         converting = pyarrow.csv.ConvertOptions(
             column_types=dict.fromkeys(columns, pa.string()), include_columns=columns, strings_can_be_null=False
         )
         try:
             with (
                 pa.input_stream(str(self.path), compression="gzip" if is_zipped(self.path) else None) as file,
-                pyarrow.csv.open_csv(file, reading, parsing, converting) as reader,
+                pyarrow.csv.open_csv(
+                    WithoutLastLines(file) if self._layout.is_column else file, reading, parsing, converting
+                ) as reader,
             ):
                 yield from reader
         except (pa.ArrowException, OSError) as error:

@@ -1,5 +1,6 @@
 """What the cells of a table say: which of them are missing, and what is said of one that is no number."""
 
+import re
 from typing import Any
 
 from stacked.errors import StackedError, mismatch
@@ -17,6 +18,9 @@ def no_number(where: str, column: str, cell: Any) -> StackedError:
     if content in MISSING:
         received = f"an empty cell ({content})" if content else "an empty cell"
         remedy = f"fill it in, or leave the column out with --drop {column}"
+    elif re.fullmatch(r"[+-]?\d+(,\d+)+", content):
+        received = repr(cell)
+        remedy = "write decimals with a point, and thousands without a comma"
     else:
         received = repr(cell)
         remedy = f"drop the column with --drop {column}, or fix it"

@@ -14,19 +14,27 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, TextIO, cast
 
 from stacked.columns import check_names
+from stacked.csv_names import names_in
 from stacked.errors import StackedError, mismatch
 from stacked.paths import open_plain
 
 
 class Layout(NamedTuple):
-    """The separator, the names of the columns, and the number of rows before the first that is one of cells.
+    """The separator, the names of the columns, whether the file has them, and how many lines stand before the rows.
 
-    Empty lines before that count; after it, they are no rows.
+    Empty lines before a line of names count among the latter; below it they are no rows, unless there is but one
+    column, of which an empty line is an empty cell.
     """
 
     separator: str
     names: tuple[str, ...]
+    has_names: bool
     n_before: int
+
+    @property
+    def is_column(self) -> bool:
+        """Whether there is but one column."""
+        return len(self.names) == 1
 
 
 def is_zipped(path: Path) -> bool:
@@ -42,22 +50,21 @@ def layout_of(path: Path) -> Layout:
     StackedError
         When the file cannot be read, holds no rows, or names two columns alike.
     """
-    separator = "\t" if ".tsv" in path.suffixes[-2:] else max(",;\t", key=lambda one: len(_first(path, one)))
-    first = _first(path, separator)
+    separator = _separator_of(path)
+    first = next(iter(_first_lines(path, separator)), [])
     with _records(path, separator) as records:
         n_before = next((number for number, (_, cells) in enumerate(records) if cells), 0)
         another = any(cells for _, cells in records)
-    numbered = [str(place) for place in range(1, len(first) + 1)]
-    if first and all(map(_is_number, first)):
-        return Layout(separator, tuple(numbered), 0)
-    if not another:
+    names = names_in(first)
+    if first and names is None:
+        return Layout(separator, tuple(str(place) for place in range(1, len(first) + 1)), False, 0)
+    if names is None or not another:
         received = "a line of names only" if first else "an empty file"
         raise mismatch(str(path), expected="lines of numbers", received=received, remedy="check the source")
     if any("\0" in cell for cell in first):
         raise _unreadable(path, "its text is not UTF-8 (there are zeros between the letters)", "save it in UTF-8")
-    names = tuple(cell.strip() or number for cell, number in zip(first, numbered, strict=True))
     check_names(names, str(path))
-    return Layout(separator, names, n_before + 1)
+    return Layout(separator, names, True, n_before + 1)
 
 
 def line_of(path: Path, layout: Layout, row: int) -> int | None:
@@ -66,8 +73,8 @@ def line_of(path: Path, layout: Layout, row: int) -> int | None:
     None where quotes are such that Python's reader finds fewer rows than pyarrow.
     """
     with _records(path, layout.separator) as records:
-        filled = (line for number, (line, cells) in enumerate(records) if cells and number >= layout.n_before)
-        return next(islice(filled, row, None), None)
+        rows = (line for line, cells in islice(records, layout.n_before, None) if cells or layout.is_column)
+        return next(islice(rows, row, None), None)
 
 
 def ragged_line(path: Path, layout: Layout) -> tuple[int, int] | None:
@@ -77,10 +84,22 @@ def ragged_line(path: Path, layout: Layout) -> tuple[int, int] | None:
         return next(wrong, None)
 
 
-def _first(path: Path, separator: str) -> list[str]:
-    """The cells of the first line that has any."""
+def _separator_of(path: Path) -> str:
+    """What parts the first two lines into as many cells; else what parts the first into the most.
+
+    The comma comes last, for it may also stand in numbers and in names that semicolons part.
+    """
+    if ".tsv" in path.suffixes[-2:]:
+        return "\t"
+    widths = {one: [len(cells) for cells in _first_lines(path, one)] for one in ";\t,"}
+    even = [one for one, found in widths.items() if len(found) == 2 and found[0] == found[1] > 1]
+    return even[0] if even else max(",;\t", key=lambda one: widths[one][:1])
+
+
+def _first_lines(path: Path, separator: str) -> list[list[str]]:
+    """The cells of the first two lines that have any."""
     with _records(path, separator) as records:
-        return next((cells for _, cells in records if cells), [])
+        return list(islice((cells for _, cells in records if cells), 2))
 
 
 @contextlib.contextmanager
@@ -108,14 +127,6 @@ def _numbered(rows: Any) -> Iterator[tuple[int, list[str]]]:
 def _plain(path: Path, file: IO[bytes]) -> TextIO:
     unzipped = cast(IO[bytes], gzip.GzipFile(fileobj=file)) if is_zipped(path) else file
     return io.TextIOWrapper(unzipped, "utf-8-sig", newline="")
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _unreadable(path: Path, why: str, remedy: str) -> StackedError:

@@ -4,10 +4,11 @@ Light to import: what reads a format is imported where it is needed.
 """
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from stacked.errors import mismatch
+from stacked.errors import StackedWarning, mismatch
 from stacked.paths import named_path
 from stacked.table_names import Place, place_of
 
@@ -88,7 +89,8 @@ def read_data(name: str, wanted: Wanted = ALL) -> Data:
         `file.h5:/path/of/dataset`, or `.hdf5`, and `file.npz:name`, where what follows the colon may be left out if
         the file has but one table; `file.npy`; a table of named columns in a file `.csv` or `.tsv`, and maybe `.gz`,
         or `.parquet`; an IDX file, whose name ends in `idx` or as `idx3-ubyte`, and maybe in `.gz`; or a folder of
-        images. Columns of text without a first line of names are named "1", "2", and so on.
+        images. Columns of text without a first line of names, which is one with words
+        or one that counts the columns, are named "1", "2", and so on.
     wanted : Wanted
         The target and the columns.
 
@@ -136,7 +138,24 @@ def _named(place: Place, wanted: Wanted) -> Data:
     column = wanted.target if is_column else None
     inputs = inputs_among(table.names, column, wanted.columns, wanted.drop, str(place.path))
     rows, target = read_columns(table, inputs, column)
+    if not wanted.columns:
+        _warn_of_index(place, rows, inputs[0])
     return Data(rows, inputs, target if is_column else beside)
+
+
+def _warn_of_index(place: Place, rows: "Array", first: str) -> None:
+    """Warn where the first column has no name and counts the rows, as the index does that a frame is written with."""
+    import numpy as np  # noqa: PLC0415 - slow to import
+
+    if first == "column 1" and len(rows) > 1 and np.array_equal(rows[:, 0] - rows[0, 0], np.arange(len(rows))):
+        expected, received = (
+            "columns that tell something of the rows",
+            f"{first!r}, without a name, which counts them",
+        )
+        told = mismatch(
+            str(place.path), expected=expected, received=received, remedy=f"--drop {first!r} leaves it out"
+        )
+        warnings.warn(str(told), StackedWarning, stacklevel=4)
 
 
 def _unnamed(place: Place, wanted: Wanted) -> Data:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -16,8 +17,10 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stacked import Plain, StackedAutoencoder, StackedError, TrainingConfig, arrow_tables, orders
+from stacked import Plain, StackedAutoencoder, StackedError, StackedWarning, TrainingConfig, arrow_tables, orders
+from stacked.columns_in_files import read_values
 from stacked.scaling import learnt_scaling
+from stacked.table_names import Place
 from stacked.tables import Data, Wanted, read_data, read_table
 
 ROWS = np.random.default_rng(0).normal(0, 100, (130, 4)).astype(np.float32)
@@ -182,9 +185,78 @@ def test_quoted_cells_may_hold_separators_lines_and_quotes(tmp_path):
 
 
 def test_a_column_without_a_name_is_named_by_its_place(tmp_path):
-    path = written(tmp_path / "rows.csv", [["", "x"], [0, 5], [1, 6]])
-    assert read_data(path).columns == ("1", "x")
+    path = written(tmp_path / "rows.csv", [["x", ""], [0, 5], [1, 6]])
+    assert read_data(path).columns == ("x", "column 2")
     assert read_table(path).tolist() == [[0, 5], [1, 6]]
+
+
+FRAME = pd.DataFrame(np.arange(12).reshape(4, 3) / 4)
+
+
+@pytest.mark.parametrize("frame", [FRAME, FRAME.rename(columns=lambda number: number + 1)])
+def test_columns_that_are_counted_are_names(tmp_path, frame):
+    """As pandas writes an array; numbers of another kind are a row."""
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    found = read_data(str(tmp_path / "rows.csv"))
+    assert found.columns == tuple(map(str, frame.columns))
+    assert np.array_equal(found.rows, frame)
+    for first in ("0.0,1.0,2.0", "0,1,3", "2,1,0"):
+        (tmp_path / "rows.csv").write_text(f"{first}\n3,4,5\n")
+        assert read_data(str(tmp_path / "rows.csv")).columns == ("1", "2", "3")
+        assert len(read_table(str(tmp_path / "rows.csv"))) == 2
+    (tmp_path / "rows.csv").write_text("0\n1\n")
+    assert read_table(str(tmp_path / "rows.csv")).tolist() == [[0], [1]]
+
+
+def test_the_index_of_a_frame_is_read_with_a_warning_or_dropped(tmp_path):
+    path = tmp_path / "rows.csv"
+    FRAME.to_csv(path)
+    told = (
+        "expected columns that tell something of the rows, received 'column 1', without a name, which counts them; "
+    )
+    with pytest.warns(StackedWarning, match=f"{path}: {told}--drop 'column 1' leaves it out"):
+        assert read_data(str(path)).columns == ("column 1", "0", "1", "2")
+    found = read_data(str(path), Wanted(drop=("column 1",)))
+    assert (found.columns, np.array_equal(found.rows, FRAME)) == (("0", "1", "2"), True)
+    FRAME[::-2].to_csv(path)
+    assert read_data(str(path)).columns == ("column 1", "0", "1", "2")
+
+
+def test_a_first_row_may_lack_values(tmp_path):
+    (tmp_path / "rows.csv").write_text("1.5,2.5,\n2.5,3.5,a\n4,5,NA\n")
+    found = read_data(str(tmp_path / "rows.csv"), Wanted("3"))
+    assert (found.columns, found.rows.tolist()) == (("1", "2"), [[1.5, 2.5], [2.5, 3.5], [4, 5]])
+    assert found.target.tolist() == [None, "a", None]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n\n", "\r\n\r\n"])
+@pytest.mark.parametrize("ending", ["csv", "tsv.gz"])
+def test_of_one_column_an_empty_line_is_an_empty_cell(tmp_path, end, ending):
+    """But for those at the end, unless they have quotes, as Python's csv module writes them."""
+    path = tmp_path / f"y.{ending}"
+    for content, values in {
+        'kind\na\n\nb\n""': ["a", None, "b", None],
+        "\n\nkind\r\na\r\n\r\nb": ["a", None, "b"],
+        '"two\n\nlines"\n\n\nb\n': [None, None, "b"],
+    }.items():
+        path.write_bytes(gzip.compress((content + end).encode()) if ending[-2:] == "gz" else (content + end).encode())
+        assert read_values(Place(path, "text")).tolist() == values
+    path = tmp_path / "rows.csv"
+    path.write_text("x\n1\n\n3" + end, newline="")
+    told = "FILE, line 3, column 'x': expected a number, received an empty cell; "
+    assert refusal(str(path)) == told + "fill it in, or leave the column out with --drop x"
+
+
+def test_names_with_commas_and_decimal_commas_are_told_from_separators(tmp_path):
+    (tmp_path / "rows.csv").write_text("weight, in kg, dry;size, in cm, wide\n1;2\n3;4\n")
+    found = read_data(str(tmp_path / "rows.csv"))
+    assert (found.columns, found.rows.tolist()) == (("weight, in kg, dry", "size, in cm, wide"), [[1, 2], [3, 4]])
+    for names, line in (("", 1), ("x;y\n", 2)):
+        (tmp_path / "rows.csv").write_text(f"{names}1,5;2,5\n3,5;4\n")
+        assert re.search(
+            rf"line {line}, column .*: expected a number, received '1,5'; write decimals with a point",
+            refusal(str(tmp_path / "rows.csv")),
+        )
 
 
 @pytest.mark.parametrize(

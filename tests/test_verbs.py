@@ -221,6 +221,15 @@ def test_rows_without_labels_are_pretrained_on_all_the_same(tmp_path, missing):
     assert np.array_equal(load_stack(tmp_path / "enc").encode(rows), load_stack("enc").encode(rows))
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [("a,b\n1,2\n", "columns, named by the first line: a, b"), ("3,4\n1,2\n", "columns, which no line names: 1, 2")],
+)
+def test_inspect_says_what_the_first_line_was_taken_for(tmp_path, content, told):
+    (tmp_path / "t.csv").write_text(content)
+    assert run("inspect", tmp_path / "t.csv").splitlines()[1] == told
+
+
 def test_inspect_tells_what_a_comparison_came_to(tmp_path):
     (tmp_path / "results.json").write_text(
         '{"arms": {"plain": {}, "random": {}}, "conclusion": "nothing was resolved"}'

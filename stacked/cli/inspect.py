@@ -79,9 +79,20 @@ def _show_table(name: str, labels: str | None, task: str) -> None:
     low, high = value_range(table.rows, name)
     typer.echo(f"{counted(n_rows, 'row')} of {counted(n_columns, 'column')}, values from {low:.6g} to {high:.6g}")
     if table.provenance.columns:
-        typer.echo(f"columns: {', '.join(table.provenance.columns)}")
+        typer.echo(f"columns{_named_by(name)}: {', '.join(table.provenance.columns)}")
     if table.target is not None:
         typer.echo(f"labels: {described(table.target)}")
+
+
+def _named_by(name: str) -> str:
+    """Where the names of columns come from, if that had to be guessed."""
+    from stacked.csv_layout import layout_of  # noqa: PLC0415 - slow to import
+    from stacked.table_names import place_of  # noqa: PLC0415
+
+    place = place_of(name)
+    if place is None or place.format != "text":
+        return ""
+    return ", named by the first line" if layout_of(place.path).has_names else ", which no line names"
 
 
 command = guarded(inspect)
