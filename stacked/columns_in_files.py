@@ -30,18 +30,20 @@ def read_values(place: Place) -> Array:
     """
     if place.format in ("text", "parquet"):
         return _column_of_table(place)
-    return as_values(_stored(place), f"{place.path}" + (f":{place.part}" if place.part else ""))
+    values = as_values(_stored(place), f"{place.path}" + (f":{place.part}" if place.part else ""))
+    if values.dtype == object:
+        values[[text in MISSING for text in values]] = None
+    return values
 
 
 def as_values(array: Array, name: str) -> Array:
-    """An array of shape `(n,)` or `(n, 1)` as values of shape `(n,)`, in memory."""
+    """An array of shape `(n,)` or `(n, 1)` as values of shape `(n,)`, in memory; text that is empty as None."""
     values = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
     if values.ndim != 1 or len(values) == 0:
         remedy = "name an array with one value a row"
         raise mismatch(name, expected="one value a row", received=f"shape {array.shape}", remedy=remedy)
     if values.dtype.kind in "SUO":
-        texts = [_text(value) for value in values.tolist()]
-        return np.array([None if text in MISSING else text for text in texts], object)
+        return np.array([_text(value) or None for value in values.tolist()], object)
     if values.dtype.kind not in "fiub":
         remedy = "convert them to numbers or text"
         raise mismatch(name, expected="numbers or text", received=f"dtype {values.dtype}", remedy=remedy)

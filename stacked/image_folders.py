@@ -3,7 +3,6 @@
 Only this file imports Pillow.
 """
 
-import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,15 +13,13 @@ import numpy as np
 from stacked.collected import collected
 from stacked.errors import StackedError, mismatch
 from stacked.extras import needing
+from stacked.image_files import images_in
 from stacked.paths import open_plain
 from stacked.rows import Array
 from stacked.scaled_rows import ScaledRows
 
 with needing("images", "images"):
     from PIL import Image
-
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".pgm")
-"""Of the names of images, in small letters or capitals."""
 
 _GREY = ("1", "L", "LA")
 _COLOUR = ("P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
@@ -40,12 +37,12 @@ class _Kind(NamedTuple):
 
 
 def image_rows(folder: Path) -> ScaledRows:
-    """The images in a folder and those below it, in the order of their paths.
+    """The images in a folder, each as a row.
 
     Parameters
     ----------
     folder : Path
-        Files and folders in it whose names begin with a dot are left alone, and so are files of other kinds.
+        Of which `images_in` are taken.
 
     Returns
     -------
@@ -56,31 +53,14 @@ def image_rows(folder: Path) -> ScaledRows:
     Raises
     ------
     StackedError
-        When there are no images, one cannot be read, or they differ in size or in having colour.
+        When `images_in` finds none, one cannot be read, or they differ in size or in having colour.
     """
     return ScaledRows(collected(_pixels(folder)), 255, "float64")
 
 
-def names_of_folders(folder: Path) -> Array:
-    """The name of the folder below `folder` in which each image lies, shape `(n,)`; None for those in none."""
-    inner = [path.relative_to(folder).parts[:-1] for path in _images(folder)]
-    return np.array([parts[0] if parts else None for parts in inner], object)
-
-
-def _images(folder: Path) -> list[Path]:
-    found = []
-    for where, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(where, name) for name in files if name.lower().endswith(ENDINGS) and name[0] != "."]
-    if not found:
-        remedy = "name a folder of images, or a file"
-        raise mismatch(str(folder), expected=f"images ({' '.join(ENDINGS)})", received="none", remedy=remedy)
-    return sorted(found)
-
-
 def _pixels(folder: Path) -> Iterator[Array]:
     """Image after image as one row of bytes, shape `(1, n_inputs)`."""
-    first, paths = None, _images(folder)
+    first, paths = None, images_in(folder)
     for path in paths:
         pixels, kind = _read(path)
         first = kind if first is None else first

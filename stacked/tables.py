@@ -178,7 +178,7 @@ def _unnamed(place: Place, wanted: Wanted) -> Data:
 def _target_beside(place: Place, target: str) -> "Array":
     """Values in the folders of images, in the same file, or in another."""
     if place.format == "images" and target == FOLDER:
-        from stacked.image_folders import names_of_folders  # noqa: PLC0415
+        from stacked.image_files import names_of_folders  # noqa: PLC0415
 
         return names_of_folders(place.path)
     if place.format in ("hdf5", "npz") and place_of(target, "target") is None:

@@ -57,9 +57,9 @@ def as_target(raw: Any, task: str = "auto", classes: Sequence[str] = (), name: s
     ----------
     raw : array
         Shape `(n,)`. Text, None or empty where there is no label; True and False, which are text here; or numbers,
-        NaN where there is none. Of classes in an array of whole numbers -1 says that there is none, unless other
-        negative numbers occur, or 1 is the only other value, or -1 is one of `classes`. Where numbers are to be
-        predicted, -1 is one of them.
+        NaN where there is none. What else says so in a file, such as NA, its reader has made None of. Of classes in
+        an array of whole numbers -1 says that there is none, unless other negative numbers occur, or 1 is the only
+        other value, or -1 is one of `classes`. Where numbers are to be predicted, -1 is one of them.
     task : {"auto", "classification", "regression"}
         "auto" takes text for classes, and numbers for classes where all are whole and, -1 aside, at most 20 differ.
     classes : sequence of str

@@ -1,5 +1,6 @@
 """Folders of images as tables: the bytes of every image in order, and the folders as labels."""
 
+import os
 import tempfile
 
 import numpy as np
@@ -62,6 +63,65 @@ def test_images_come_in_the_order_of_their_paths_and_folders_are_labels(tmp_path
     assert np.array_equal(np.asarray(found.rows) * 255, GREY[[3, 1, 2, 0]].reshape(4, -1))
     assert found.target.tolist() == [None, "a", "b", "b"]
     assert as_target(found.target).values.tolist() == [-1, 0, 1, 1]
+
+
+def test_a_folder_may_be_called_as_what_is_missing_elsewhere(tmp_path):
+    for number, country in enumerate(("DE", "FR", "NA")):
+        write(tmp_path / country, GREY[number : number + 1], ["png"])
+    target = as_target(read_data(str(tmp_path), Wanted("folder")).target)
+    assert (target.classes, target.values.tolist()) == (("DE", "FR", "NA"), [0, 1, 2])
+
+
+def test_links_are_followed(tmp_path):
+    write(tmp_path / "images" / "a", GREY[:1], ["png"])
+    write(tmp_path / "elsewhere", GREY[1:3], ["png"])
+    (tmp_path / "images" / "b").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "images" / "a" / "1.png").symlink_to(tmp_path / "elsewhere" / "1.png")
+    found = read_data(str(tmp_path / "images"), Wanted("folder"))
+    assert found.target.tolist() == ["a", "a", "b", "b"]
+    assert np.array_equal(found.rows.stored, GREY[[0, 2, 1, 2]].reshape(4, -1))
+
+
+@pytest.mark.parametrize(("name", "to"), [("a/b", "images"), ("c", "images/a"), ("a/b", "images/a")])
+def test_a_folder_that_links_lead_to_again_is_refused(tmp_path, name, to):
+    write(tmp_path / "images" / "a", GREY[:1], ["png"])
+    (tmp_path / "images" / name).symlink_to(tmp_path / to)
+    told = f"{tmp_path}/images/{name}: expected each folder once, received a link to one that was met before; remove"
+    with pytest.raises(StackedError, match=told):
+        read_table(str(tmp_path / "images"))
+
+
+def test_a_link_to_nothing_and_a_folder_that_cannot_be_read_are_named(tmp_path, monkeypatch):
+    write(tmp_path / "a", GREY[:1], ["png"])
+    (tmp_path / "b").symlink_to(tmp_path / "gone")
+    told = f"{tmp_path}/b: expected a file or a folder, received a link to nothing; remove it"
+    with pytest.raises(StackedError, match=told):
+        read_table(str(tmp_path))
+    (tmp_path / "b").unlink()
+    (tmp_path / "b").mkdir()
+    scan = os.scandir
+
+    def refused(path):
+        if str(path) == f"{tmp_path}/b":
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    told = f"{tmp_path}/b: expected a folder that can be read, but: Permission denied; make it readable"
+    with pytest.raises(StackedError, match=told):
+        read_table(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("model.json", "a saved model"), ("run.json", "a run"), ("results.json", "a comparison")]
+)
+@pytest.mark.parametrize("where", ["", "inner"])
+def test_the_pictures_of_a_model_are_no_rows(tmp_path, name, what, where):
+    write(tmp_path / where, GREY[:1], ["png"])
+    (tmp_path / where / name).write_text("{}")
+    told = f"expected a folder of images, received the folder of {what}; pass a table of rows"
+    with pytest.raises(StackedError, match=f"{tmp_path / where}: {told}"):
+        read_table(str(tmp_path))
 
 
 def test_labels_of_images_may_lie_in_a_file(tmp_path):

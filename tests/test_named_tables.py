@@ -409,7 +409,9 @@ except StackedError as error:
     ("library", "name", "use", "extra"),
     [("pyarrow", "rows.csv", "tables of text and Parquet", "tables"), ("PIL", ".", "images", "images")],
 )
-def test_a_library_that_is_missing_is_named(library, name, use, extra):
-    told = subprocess.run([sys.executable, "-c", WITHOUT, library, name], capture_output=True, text=True, check=True)
+def test_a_library_that_is_missing_is_named(tmp_path, library, name, use, extra):
+    (tmp_path / "a.png").write_bytes(b"an image")
+    command = [sys.executable, "-c", WITHOUT, library, str(tmp_path / name)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
     expected = f"{use}: expected the package {library}, received an installation without it; "
     assert told.stdout == f'{expected}run pip install "stacked[{extra}]"\n'

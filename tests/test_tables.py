@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from stacked import StackedError, load_mnist, orders
+from stacked.columns_in_files import read_values
 from stacked.scaled_rows import ScaledRows
+from stacked.table_names import Place
 from stacked.tables import Wanted, read_data, read_table
 
 ROWS = np.random.default_rng(0).random((130, 12), dtype=np.float32)
@@ -154,6 +156,11 @@ def test_a_damaged_npz_file_gives_the_rows_or_one_sentence(tmp_path, save):
             told.append(str(error))
     assert len(told) > 200
     assert all(message.startswith(f"{path}: expected ") and "; " in message for message in told)
+
+
+def test_text_in_arrays_lacks_what_it_lacks_in_other_files(tmp_path):
+    np.save(tmp_path / "words.npy", ["a", "NA", "", " b "])
+    assert read_values(Place(tmp_path / "words.npy", "npy")).tolist() == ["a", None, None, "b"]
 
 
 def test_columns_of_tables_without_names_are_counted(tmp_path):
