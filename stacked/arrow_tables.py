@@ -34,6 +34,8 @@ _PAGE_BYTES = 2**16  # that are read ahead of a column, where pyarrow would read
 _NARROW = (pa.bool_(), pa.int8(), pa.uint8(), pa.int16(), pa.uint16(), pa.float16(), pa.float32())
 """Types of Parquet whose numbers float32 holds exactly."""
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+_PLAIN = r"^(0|[1-9][0-9]*)$"
+"""A whole number that gives itself back; others are codes, of places or products, where 07 is not 7."""
 
 
 class Table(Protocol):
@@ -233,16 +235,21 @@ def _cleaned(cells: Any) -> Any:
 
 
 def _values(chunks: list[Any]) -> Array:
-    """The values of a target: numbers if all cells that are not missing are, else text."""
+    """The values of a target: numbers if all cells that are not missing are, and no codes; else text."""
     cells = pa.chunked_array(chunks)
     if pa.types.is_string(cells.type):
         cells = pc.utf8_trim_whitespace(cells)
         cells = _only(cells, pc.invert(pc.is_in(cells, pa.array(MISSING))))
-        if not pc.all(pc.match_substring_regex(cells, _NUMBER), min_count=0).as_py():
+        if not _all_match(cells, _NUMBER) or (_all_match(cells, "^[0-9]+$") and not _all_match(cells, _PLAIN)):
             return _objects(cells)
         cells = pc.utf8_ltrim(cells, "+").cast(pa.float64())
     values: Array = cells.to_numpy()
     return values
+
+
+def _all_match(cells: Any, pattern: str) -> bool:
+    """Whether all cells that are not missing do."""
+    return bool(pc.all(pc.match_substring_regex(cells, pattern), min_count=0).as_py())
 
 
 def _objects(cells: Any) -> Array:

@@ -1,5 +1,6 @@
 """Targets: from the raw values of a column to what a model is trained on, classes by name or numbers."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stacked.cells import FALSE, TRUE
 from stacked.columns import listed
 from stacked.columns_in_files import as_values
 from stacked.errors import check_choice, mismatch
@@ -140,9 +142,10 @@ def _are_quantities(values: Array) -> bool:
 
 def _numbers(values: Array, there: NDArray[np.bool_], name: str) -> Target:
     if values.dtype == object:
-        text = next((text for text in values[there] if not _reads_as_number(text)), values[there][0])
-        remedy = "name a column of numbers, or tell classes apart instead"
-        raise mismatch(name, expected="numbers for regression", received=f"text such as {text!r}", remedy=remedy)
+        text = next((text for text in values[there] if not _reads_as_number(text)), None)
+        if text is not None:
+            remedy = "name a column of numbers, or tell classes apart instead"
+            raise mismatch(name, expected="numbers for regression", received=f"text such as {text!r}", remedy=remedy)
     return Target(np.where(there, values, np.nan).astype(np.float64), ())
 
 
@@ -152,14 +155,30 @@ def _classes(values: Array, there: NDArray[np.bool_], given: tuple[str, ...], na
     places = {each: place for place, each in enumerate(known)}
     unknown = [each for each in found if each not in places]
     if unknown:
-        expected, remedy = f"classes among {listed(known)}", "leave rows of other classes out, or train on them too"
-        raise mismatch(name, expected=expected, received=listed(unknown), remedy=remedy)
+        expected = f"classes among {listed(known)}"
+        raise mismatch(name, expected=expected, received=listed(unknown), remedy=_remedy_for(unknown, known))
     if len(known) < 2:
         received, remedy = f"class {known[0]!r} only", "add rows of another class"
         raise mismatch(name, expected="at least two classes", received=received, remedy=remedy)
     numbered = np.full(len(values), -1, np.int64)
     numbered[there] = np.array([places[each] for each in found])[codes]
     return Target(numbered, known)
+
+
+def _remedy_for(unknown: Sequence[str], known: Sequence[str]) -> str:
+    """What to do about classes that a model does not know: perhaps they are known in another spelling."""
+    spelled = {_meaning(each): each for each in known}
+    if not all(_meaning(each) in spelled for each in unknown):
+        return "leave rows of other classes out, or train on them too"
+    pairs = [f"{spelled[_meaning(each)]!r} for {each!r}" for each in unknown[:2]]
+    return f"write {' and '.join(pairs)}, as in training"
+
+
+def _meaning(name: str) -> float | str:
+    """The number that a name stands for, if it is one or True or False."""
+    if name in TRUE + FALSE:
+        return float(name in TRUE)
+    return float(name) if _reads_as_number(name) else name
 
 
 def _distinct(values: Array) -> tuple[list[str], NDArray[np.int64]]:
@@ -179,6 +198,6 @@ def _in_order(names: list[str]) -> Any:
 
 def _reads_as_number(text: str) -> bool:
     try:
-        return not np.isnan(float(text))
+        return math.isfinite(float(text))
     except ValueError:
         return False

@@ -266,6 +266,9 @@ def test_names_with_commas_and_decimal_commas_are_told_from_separators(tmp_path)
         (["x", "", "NA", "2.5", " null", "Na"], ["x", None, None, "2.5", None, "Na"]),
         (["", "", "NA", "", "", ""], [None] * 6),
         (["007", "+1", " 2", "-3", "1e2", ".5"], [7, 1, 2, -3, 100, 0.5]),
+        (["007", "", "7", "08", "7", "NA"], ["007", None, "7", "08", "7", None]),
+        (["0", "1", "10", "1.0", "", "0"], [0, 1, 10, 1, None, 0]),
+        (["012.5", "7", "1", "1", "1", "1"], [12.5, 7, 1, 1, 1, 1]),
         (["True", "False", "True", "", "True", "False"], ["True", "False", "True", None, "True", "False"]),
     ],
 )

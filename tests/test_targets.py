@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.preprocessing import LabelEncoder
 
+from stacked import StackedError
 from stacked.targets import as_target, described
 
 NAN = float("nan")
@@ -67,6 +68,29 @@ def test_numbers_stay_numbers(raw, task, values):
     assert np.array_equal(target.values, values, equal_nan=True)
     assert (target.values.dtype, target.classes, target.is_classes) == (np.float64, (), False)
     assert target.labelled.tolist() == (~np.isnan(np.array(values, float))).tolist()
+
+
+def test_text_that_reads_as_numbers_is_predicted_when_told_to():
+    assert np.array_equal(as_target(text("007", None, "8"), "regression").values, [7, NAN, 8], equal_nan=True)
+    with pytest.raises(StackedError, match="expected numbers for regression, received text such as 'inf'"):
+        as_target(text("1", "inf"), "regression")
+
+
+@pytest.mark.parametrize(
+    ("raw", "classes", "received", "remedy"),
+    [
+        (np.array([0, 1]), ("False", "True"), "'0', '1'", "write 'False' for '0' and 'True' for '1', as in training"),
+        (np.array([True]), ("0", "1"), "'True'", "write '1' for 'True', as in training"),
+        (text("TRUE"), ("false", "true"), "'TRUE'", "write 'true' for 'TRUE', as in training"),
+        (np.array([7]), ("007", "08"), "'7'", "write '007' for '7', as in training"),
+        (text("7", "x"), ("007", "08"), "'7', 'x'", "leave rows of other classes out, or train on them too"),
+    ],
+)
+def test_classes_in_another_spelling_are_told(raw, classes, received, remedy):
+    with pytest.raises(StackedError) as caught:
+        as_target(raw, classes=classes)
+    expected = ", ".join(map(repr, classes))
+    assert str(caught.value) == f"labels: expected classes among {expected}, received {received}; {remedy}"
 
 
 def test_numbers_that_are_not_whole_may_be_classes():
