@@ -323,7 +323,7 @@ def test_an_unknown_format_is_answered_with_those_there_are(tmp_path):
 @pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
 def test_a_missing_package_is_named_with_what_installs_it(tmp_path, monkeypatch, package):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(StackedError, match=rf'expected the package {package}, .*; run pip install "stacked\[onnx\]"$'):
+    with pytest.raises(StackedError, match=rf'the package {package}, .*; run pip install "stacked\[onnx\]"$'):
         export(drawn(), tmp_path / "encoder", "onnx")
     assert names_in(tmp_path) == []
 
