@@ -151,7 +151,9 @@ def open_table(place: Place) -> Table:
     return TextTable(place.path) if place.format == "text" else ParquetTable(place.path)
 
 
-def read_columns(table: Table, inputs: tuple[str, ...], target: str | None) -> tuple[Array, Array | None]:
+def read_columns(
+    table: Table, inputs: tuple[str, ...], target: str | None, *, may_go: bool = True
+) -> tuple[Array, Array | None]:
     """The columns that are the rows, as numbers, and the raw values of the target, in one pass.
 
     Parameters
@@ -162,6 +164,8 @@ def read_columns(table: Table, inputs: tuple[str, ...], target: str | None) -> t
         Columns of the table, one at least, every cell of which must be a finite number.
     target : str or None
         Another column.
+    may_go : bool
+        Whether inputs may be left out, which is a remedy then for what they say.
 
     Returns
     -------
@@ -178,7 +182,7 @@ def read_columns(table: Table, inputs: tuple[str, ...], target: str | None) -> t
         for batch in table.batches(list(dict.fromkeys([*inputs, *([target] if target else [])]))):
             if target is not None:
                 targets.append(_plain(table, batch, target))
-            yield _numbers_of(table, batch, inputs, start, dtype)
+            yield _numbers_of(table, batch, inputs, start, dtype, may_go=may_go)
             start += batch.num_rows
 
     rows = collected(blocks())
@@ -190,7 +194,7 @@ def read_column(table: Table, name: str) -> Array:
     return _values([_plain(table, batch, name) for batch in table.batches([name])])
 
 
-def _numbers_of(table: Table, batch: Any, inputs: tuple[str, ...], start: int, dtype: str) -> Array:
+def _numbers_of(table: Table, batch: Any, inputs: tuple[str, ...], start: int, dtype: str, *, may_go: bool) -> Array:
     """The numbers of a block whose first row is number `start`, shape `(n, len(inputs))`."""
     block = np.empty((batch.num_rows, len(inputs)), dtype)
     for place, name in enumerate(inputs):
@@ -199,7 +203,7 @@ def _numbers_of(table: Table, batch: Any, inputs: tuple[str, ...], start: int, d
     if not finite.all():
         row, place = np.argwhere(~finite)[0]
         cell = batch.column(inputs[place])[int(row)].as_py()
-        raise no_number(f"{table.path}, {table.place(start + int(row))}", inputs[place], cell)
+        raise no_number(f"{table.path}, {table.place(start + int(row))}", inputs[place], cell, may_go=may_go)
     return block
 
 
@@ -211,7 +215,7 @@ def _plain(table: Table, batch: Any, name: str) -> Any:
             return cells.cast(pa.float64(), safe=False)
         return pc.if_else(cells, TRUE[0], FALSE[0]) if pa.types.is_boolean(kind) else cells.cast(pa.string())
     except pa.ArrowException as error:
-        subject, remedy = f"{table.path}, column {name!r}", f"leave it out with --drop {name}, or convert it"
+        subject, remedy = f"{table.path}, column {name!r}", "convert it, or leave it out of the table"
         raise mismatch(subject, expected="one number a row", received=f"{kind}", remedy=remedy) from error
 
 

@@ -8,7 +8,7 @@ from stacked.errors import StackedError, mismatch
 
 AS_SPELLED = "name columns of the table as it spells them"
 """The remedy for a name that is none of a column."""
-_MOST_NAMES = 20
+_MOST_NAMES = 10
 
 
 def check_names(names: Sequence[str], table: str) -> None:

@@ -137,7 +137,7 @@ def _named(place: Place, wanted: Wanted) -> Data:
         beside = _values(_file_of_target(wanted.target, place, table.names))  # a mistake there is told at once
     column = wanted.target if is_column else None
     inputs = inputs_among(table.names, column, wanted.columns, wanted.drop, str(place.path))
-    rows, target = read_columns(table, inputs, column)
+    rows, target = read_columns(table, inputs, column, may_go=not wanted.columns)
     if not wanted.columns:
         _warn_of_index(place, rows, inputs[0])
     return Data(rows, inputs, target if is_column else beside)

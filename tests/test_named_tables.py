@@ -244,7 +244,7 @@ def test_of_one_column_an_empty_line_is_an_empty_cell(tmp_path, end, ending):
     path = tmp_path / "rows.csv"
     path.write_text("x\n1\n\n3" + end, newline="")
     told = "FILE, line 3, column 'x': expected a number, received an empty cell; "
-    assert refusal(str(path)) == told + "fill it in, or leave the column out with --drop x"
+    assert refusal(str(path)) == told + "fill it in, or leave the column out with --drop 'x'"
 
 
 def test_names_with_commas_and_decimal_commas_are_told_from_separators(tmp_path):
@@ -362,7 +362,8 @@ def test_a_mistake_far_down_is_named_with_its_line(tmp_path, monkeypatch):
     monkeypatch.setattr(arrow_tables, "_BLOCK_BYTES", 1000)
     lines = [["x", "name"], *([number, "two\nlines"] for number in range(500))]
     lines[400][0] = "oops"
-    told = "FILE, line 800, column 'x': expected a number, received 'oops'; drop the column with --drop x, or fix it"
+    remedy = "fix it, take it for the labels with --labels 'x', or leave the column out with --drop 'x'"
+    told = f"FILE, line 800, column 'x': expected a number, received 'oops'; {remedy}"
     assert refusal(written(tmp_path / "rows.csv", lines), target="name") == told
     lines[400] = [1]
     told = "FILE, line 800: expected 2 cells, as in the first line, received 1; write as many in every line"

@@ -26,6 +26,7 @@ def read_labelled(
     labels: str | None,
     task: str = "auto",
     *,
+    drop: Sequence[str] = (),
     like: "Provenance | None" = None,
 ) -> Labelled:
     """The rows of a table, with labels where these are named.
@@ -38,6 +39,8 @@ def read_labelled(
         Where the labels are; those of `like` by default, if the table has them.
     task : {"auto", "classification", "regression"}
         What the labels are.
+    drop : sequence of str
+        Columns to leave out.
     like : Provenance, optional
         Of the model that the rows are for, which knows their columns and classes.
     """
@@ -46,7 +49,7 @@ def read_labelled(
     from stacked.targets import as_target  # noqa: PLC0415
 
     columns, classes = (like.columns, like.classes) if like is not None else ((), ())
-    data = read_data(name, Wanted(labels, tuple(columns)))
+    data = read_data(name, Wanted(labels, tuple(columns), tuple(drop)))
     target = None if data.target is None else as_target(data.target, task, classes, labels or "labels")
     return Labelled(
         data.rows,

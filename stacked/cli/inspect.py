@@ -21,10 +21,12 @@ What = Annotated[
 ]
 
 
-def inspect(what: What, labels: options.Labels = None, task: options.Task = "auto") -> None:
+def inspect(
+    what: What, labels: options.Labels = None, drop: options.Drop = None, task: options.Task = "auto"
+) -> None:
     """Show what a saved model is and was trained on, how far a run or a comparison is, or what a table holds.
 
-    --labels and --task are for tables.
+    --labels, --drop and --task are for tables.
 
     Example: stacked inspect encoder
     """
@@ -43,7 +45,7 @@ def inspect(what: What, labels: options.Labels = None, task: options.Task = "aut
     elif (path / "runs" / "settings.json").is_file():
         _show_finished_trials(path)
     else:
-        _show_table(what, labels, task)
+        _show_table(what, labels, drop or [], task)
 
 
 def _show_run(path: Path) -> None:
@@ -70,11 +72,11 @@ def _show_finished_trials(path: Path) -> None:
     typer.echo("the command that began it goes on")
 
 
-def _show_table(name: str, labels: str | None, task: str) -> None:
+def _show_table(name: str, labels: str | None, drop: list[str], task: str) -> None:
     from stacked.rows import value_range  # noqa: PLC0415 - slow to import
     from stacked.targets import described  # noqa: PLC0415
 
-    table = read_labelled(name, labels, task)
+    table = read_labelled(name, labels, task, drop=drop)
     n_rows, n_columns = table.rows.shape
     low, high = value_range(table.rows, name)
     typer.echo(f"{counted(n_rows, 'row')} of {counted(n_columns, 'column')}, values from {low:.6g} to {high:.6g}")
