@@ -97,7 +97,7 @@ class Coding:
     def _scaled(self, given: Rows) -> Rows:
         """Rows as the lowest layer takes them, all of them finite."""
         rows = maybe_scaled(given, self.scaling, self.dtype)
-        value_range(rows, "x", self.dtype)
+        self.provenance.check_like_training(given, value_range(rows, "x", self.dtype), "x")
         return rows
 
     def _decoded(self, layers: Sequence[Autoencoder], codes: Tensor) -> Tensor:

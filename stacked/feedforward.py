@@ -121,7 +121,8 @@ class Feedforward(Forward):
         theirs = encoders_of(stack)
         copy_encoders(theirs, self.encoder_layers)
         self.scaling, self.scaling_kind = stack.scaling, stack.scaling_kind
-        self.provenance = Provenance(columns=stack.provenance.columns)
+        known = stack.provenance
+        self.provenance = Provenance(columns=known.columns, in_unit_range=known.in_unit_range)
         self.n_frozen = len(theirs) if freeze else 0
         return self
 
@@ -217,14 +218,18 @@ class Feedforward(Forward):
         Takes note of the rows, and learns a scaling where one is due.
         """
         known = self.provenance
-        self.provenance = Provenance(columns=known.columns or columns_of(x), classes=known.classes)
+        self.provenance = replace(known, source="", target="", columns=known.columns or columns_of(x))
         rows = self.given(x)
         self.learn_scaling(rows, labels)
-        tables = [self.labelled_rows(rows, labels)]
-        self.provenance = replace(self.provenance, n_rows=len(rows), n_labelled=len(tables[0].numbers))
+        scaled, within = self.measured(rows)
+        tables = [self.labelled_rows(scaled, labels)]
+        n_labelled = len(tables[0].numbers)
+        self.provenance = replace(self.provenance, n_rows=len(rows), n_labelled=n_labelled, in_unit_range=within)
         self.prepare_for(tables[0])
         if validation is not None:
-            tables.append(self.labelled_rows(*pair_of(validation), "validation rows", "validation labels"))
+            x_validation, labels = pair_of(validation)
+            rows = self.rows_of(x_validation, "validation rows")
+            tables.append(self.labelled_rows(rows, labels, "validation labels"))
         return tables
 
     def learn_scaling(self, rows: Rows, labels: Any) -> None:
@@ -232,10 +237,9 @@ class Feedforward(Forward):
         if self.scaling is None:
             self.scaling = learnt_scaling(self.scaling_kind, rows)
 
-    def labelled_rows(self, x: Any, labels: Any, name: str = "x", of_labels: str = "labels") -> Examples:
+    def labelled_rows(self, rows: Rows, labels: Any, name: str = "labels") -> Examples:
         """The rows that have a label, with it."""
-        rows = self.rows_of(x, name)
-        return examples_of(rows, *self.labels_of(labels, len(rows), of_labels), of_labels)
+        return examples_of(rows, *self.labels_of(labels, len(rows), name), name)
 
     def examples_above_frozen(
         self, tables: Sequence[Examples], origins: Sequence[str] = ("rows", "validation"), folder: Path | None = None

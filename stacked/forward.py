@@ -15,7 +15,7 @@ from stacked.feedforward_settings import FeedforwardSettings
 from stacked.heads import Head
 from stacked.network import Network
 from stacked.provenance import Provenance
-from stacked.rows import Array, Rows, as_rows, map_rows, value_range
+from stacked.rows import Array, Rows, as_rows, map_rows, value_range, within_0_and_1
 from stacked.scaling import Scaling, maybe_scaled
 
 
@@ -79,9 +79,15 @@ class Forward(ABC):
 
     def rows_of(self, x: Any, name: str = "x") -> Rows:
         """`x` as rows of its inputs, scaled and finite."""
-        rows = maybe_scaled(self.given(x, name), self.scaling, self.dtype)
-        value_range(rows, name, self.dtype)
-        return rows
+        return self.measured(x, name)[0]
+
+    def measured(self, x: Any, name: str = "x") -> tuple[Rows, bool]:
+        """The same, and whether all values lie in [0, 1] as they came."""
+        given = self.given(x, name)
+        rows = maybe_scaled(given, self.scaling, self.dtype)
+        bounds = value_range(rows, name, self.dtype)
+        self.provenance.check_like_training(given, bounds, name)
+        return rows, self.scaling is None and within_0_and_1(bounds)
 
     def given(self, x: Any, name: str = "x") -> Rows:
         """`x` as rows of its inputs; those of a frame by the names that they had in training."""

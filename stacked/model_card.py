@@ -34,7 +34,7 @@ def _of_stack(stack: StackedAutoencoder) -> Iterator[str]:
         yield f"{number}. {_described(layer)}; trained with {_trained_with(config)}"
     yield from _of_histories({f"layer {i}": history for i, history in enumerate(stack.histories, start=1)})
     yield from _of_histories({"all layers together": stack.fine_tuning})
-    yield _how_to_load("stack", "codes = model.encode(x)  # raw rows: their scaling is part of the model")
+    yield _how_to_load("stack", f"codes = model.encode({_argument(stack)}")
 
 
 def _of_network(network: Feedforward) -> Iterator[str]:
@@ -42,7 +42,7 @@ def _of_network(network: Feedforward) -> Iterator[str]:
     yield f"{_described(network.settings)} ({numpy_dtype(network.dtype)}); {network.n_frozen} frozen layers."
     yield from _of_data(network.provenance, network.scaling_kind)
     yield from _of_histories({"fine-tuning": network.history})
-    yield _how_to_load(network.what, "predicted = model.predict(x)  # raw rows: their scaling is part of the model")
+    yield _how_to_load(network.what, f"predicted = model.predict({_argument(network)}")
 
 
 def _of_data(data: Provenance, scaling: str) -> Iterator[str]:
@@ -55,7 +55,8 @@ def _of_data(data: Provenance, scaling: str) -> Iterator[str]:
         yield f"{counted(data.n_rows, 'row')}{source}{labelled}."
     else:
         yield "Not recorded."
-    yield f"Scaling: {scaling}, learnt on these rows." if scaling != "none" else "Scaling: none, rows as they are."
+    unscaled = "none; all values lay between 0 and 1" if data.in_unit_range else "none, rows as they are"
+    yield f"Scaling: {unscaled if scaling == 'none' else f'{scaling}, learnt on these rows'}."
     if data.columns:
         yield f"Columns: {_listed(data.columns)}."
     if data.classes:
@@ -108,6 +109,15 @@ def _shown(figure: float | None) -> str:
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
     return ", ".join(f"`{name}`" for name in names[:MOST_NAMES]) + more
+
+
+def _argument(model: StackedAutoencoder | Feedforward) -> str:
+    """The rows, with what is to be known of their scale."""
+    if model.scaling is not None:
+        return "x)  # raw rows: their scaling is part of the model"
+    if model.provenance.in_unit_range:
+        return "x)  # numbers from 0 to 1: where x are the bytes of images, x / 255"
+    return "x)  # rows as they were in training"
 
 
 def _how_to_load(kind: str, use: str) -> str:

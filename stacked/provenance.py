@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, replace
 
-from stacked.errors import check_count, mismatch
+import numpy as np
+
+from stacked.errors import check_count, check_flag, mismatch
+from stacked.rows import Rows, within_0_and_1
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What is known of the training rows of a model, besides their values.
+    """What is known of the training rows of a model, besides their single values.
 
     Parameters
     ----------
@@ -21,6 +24,8 @@ class Provenance:
         The name of the column, dataset or file that held the labels.
     classes : tuple of str
         Names of the classes, in the order of the outputs; empty where they are known by number, or there are none.
+    in_unit_range : bool
+        Whether all values lay in [0, 1] as they came, without a scaling of the model.
     """
 
     source: str = ""
@@ -29,8 +34,10 @@ class Provenance:
     columns: tuple[str, ...] = ()
     target: str = ""
     classes: tuple[str, ...] = ()
+    in_unit_range: bool = False
 
     def __post_init__(self) -> None:
+        check_flag("in_unit_range", self.in_unit_range)
         for name in ("source", "target"):
             _check_text(name, getattr(self, name))
         for name in ("n_rows", "n_labelled"):
@@ -44,6 +51,15 @@ class Provenance:
     def without_classes(self) -> "Provenance":
         """The same for another head, which may tell other classes apart."""
         return replace(self, classes=())
+
+    def check_like_training(self, rows: Rows, bounds: tuple[float, float], name: str) -> None:
+        """Raise for whole numbers beyond [0, 1] where a model knows numbers within: bytes that were not divided."""
+        if self.in_unit_range and np.dtype(rows.dtype).kind in "iu" and not within_0_and_1(bounds):
+            expected, received = (
+                "numbers from 0 to 1, as in training",
+                f"whole ones from {bounds[0]:g} to {bounds[1]:g}",
+            )
+            raise mismatch(name, expected=expected, received=received, remedy="divide bytes of images by 255")
 
 
 def _check_text(name: str, value: object) -> None:

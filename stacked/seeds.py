@@ -56,8 +56,8 @@ def fit_stacks(
     )
     first = stacks[0]
     given = tables_of(x, validation, columns=columns_of(x))
-    scaling, tables = checked_tables(given, first.settings, first.dtype, first.scaling_kind)
-    provenance = Provenance(n_rows=len(given[0]), columns=columns_of(x))
+    scaling, tables, within = checked_tables(given, first.settings, first.dtype, first.scaling_kind)
+    provenance = Provenance(n_rows=len(given[0]), columns=columns_of(x), in_unit_range=within)
     layers = [stack.planned_layers(tables) for stack in stacks]
     are_kept = any(stack.cache is not None for stack in stacks)
     origins = [fingerprint(rows) for rows in tables] if are_kept else ["rows", "validation"][: len(tables)]

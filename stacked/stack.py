@@ -136,7 +136,7 @@ class StackedAutoencoder(Coding):
                 ranks.check_device(self.device)
                 columns = columns_of(x)
                 rows = tables_of(x, validation, columns=columns)
-                scaling, tables = checked_tables(rows, self.settings, self.dtype, self.scaling_kind)
+                scaling, tables, within = checked_tables(rows, self.settings, self.dtype, self.scaling_kind)
                 layers = self.planned_layers(tables)
             histories, is_kept = [], self.cache is not None or run is not None
             origins = [fingerprint(rows) for rows in tables] if is_kept else ["rows", "validation"][: len(tables)]
@@ -153,7 +153,8 @@ class StackedAutoencoder(Coding):
                     training = self.training_of(number, layer, [display, *callbacks], ranks)
                     histories.append(trainings.train(f"layer-{number}", training, ascent.examples))
                     ascent.climb(layer)
-        self.take_over(layers, histories, scaling, Provenance(n_rows=len(tables[0]), columns=columns))
+        known = Provenance(n_rows=len(tables[0]), columns=columns, in_unit_range=within)
+        self.take_over(layers, histories, scaling, known)
         return self
 
     def take_over(
@@ -205,7 +206,7 @@ class StackedAutoencoder(Coding):
         check_callbacks(callbacks)
         rows = tables_of(x, validation, self.n_inputs, self.provenance.columns)
         kind = self.scaling_kind if self.scaling is None else self.scaling
-        scaling, tables = checked_tables(rows, self.settings[:1], self.dtype, kind)
+        scaling, tables, _ = checked_tables(rows, self.settings[:1], self.dtype, kind)
         model = Unrolled(self.layers)
         check_plan(model, config, len(tables[0]), validation is not None, "the deep autoencoder")
         streams = Streams.of(self.randomness, "deep", device=self.device)

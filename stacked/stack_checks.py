@@ -44,20 +44,19 @@ def tables_of(x: Any, validation: Any, n_inputs: int | None = None, columns: Seq
 
 def checked_tables(
     tables: Sequence[Rows], layers: Sequence[LayerSettings], dtype: torch.dtype, scaling: Scaling | str | None
-) -> tuple[Scaling | None, list[Rows]]:
+) -> tuple[Scaling | None, list[Rows], bool]:
     """The tables, scaled if there is a scaling, once they are seen to be fit to train these layers on.
 
     A scaling that is named is learnt on the first of them, and given back. Validation rows may leave the range that
-    it brings the others to.
+    it brings the others to. Last comes whether the first lie in [0, 1] as they came.
     """
     if isinstance(scaling, str):
         scaling = learnt_scaling(scaling, tables[0])
     scaled = [maybe_scaled(rows, scaling, dtype) for rows in tables]
-    for rows, name in zip(scaled, ("x", "validation"), strict=False):
-        bounds = value_range(rows, name, dtype)
-        if name == "x" or scaling is None:
-            check_ranges(layers, rows, bounds)
-    return scaling, scaled
+    ranges = [value_range(rows, name, dtype) for rows, name in zip(scaled, ("x", "validation"), strict=False)]
+    for rows, bounds in list(zip(scaled, ranges, strict=True))[: None if scaling is None else 1]:
+        check_ranges(layers, rows, bounds)
+    return scaling, scaled, scaling is None and within_0_and_1(ranges[0])
 
 
 def check_ranges(layers: Sequence[LayerSettings], rows: Rows, bounds: tuple[float, float]) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,7 @@ def keep(model: "Model", table: "Labelled", folder: Path, run: "RunDirectory") -
     """Save what came of a run on a table; the run is then not needed any more."""
     from stacked.checkpoint import save  # noqa: PLC0415 - slow to import
 
-    model.provenance = table.provenance
+    model.provenance = replace(table.provenance, in_unit_range=model.provenance.in_unit_range)
     save(model, folder)
     run.remove()
 
