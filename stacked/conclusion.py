@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stacked.error_table import Measure
-from stacked.statistics import verdict
+from stacked.statistics import Pair, against_the_mean, estimate_of, verdicts
 
 
 def conclusion(results: Mapping[str, Any], baseline: str, measure: Measure, test_to_train: float) -> str:
@@ -24,41 +24,56 @@ def conclusion(results: Mapping[str, Any], baseline: str, measure: Measure, test
     pairs = results["summary"]["pairs"]
     told: list[str] = []
     open_questions: list[str] = []
-    for pair in (pair for pair in pairs if baseline in pair["pair"]):
-        resolved = verdict(pair, len(pairs), test_to_train) == "yes"
-        (told if resolved else open_questions).append(_effect(pair, baseline, measure, resolved=resolved))
+    for pair, verdict in zip(pairs, verdicts(pairs, test_to_train), strict=True):
+        if baseline in pair["pair"]:
+            effect = _Effect(pair, baseline, measure, test_to_train)
+            if verdict == "yes":
+                told.append(effect.resolved())
+            else:
+                open_questions.append(effect.unresolved())
     if open_questions:
         told.append(f"no difference from {baseline} initialisation was resolved: " + ", ".join(open_questions))
     return "; ".join([*told, *_failures(results["summary"]["arms"])])
 
 
-def _effect(pair: Mapping[str, Any], baseline: str, measure: Measure, *, resolved: bool) -> str:
-    (arm,) = (name for name in pair["pair"] if name != baseline)
-    sign = 1 if pair["pair"][0] == arm else -1
-    mean, bounds = pair["mean_difference"], pair["interval_95"]
-    if mean is None:
-        return f"{arm} pretraining has no seeds in common with it"
-    mean, bounds = sign * mean, None if bounds is None else sorted(sign * bound for bound in bounds)
-    if resolved:
-        verb = "lowers" if mean < 0 else "raises"
-        amount = _amount(abs(mean), bounds if mean > 0 else _negated(bounds), measure)
-        return f"{arm} pretraining {verb} the error by {amount}, p = {pair['p_holm']:.2g}"
-    p = "" if pair["p_holm"] is None else f" (p = {pair['p_holm']:.2g})"
-    return f"{arm} pretraining {_amount(mean, bounds, measure)}{p}"
+class _Effect:
+    """What an arm does to the error of the baseline: by what was tested, and the mean if it disagrees."""
 
+    def __init__(self, pair: Pair, baseline: str, measure: Measure, test_to_train: float) -> None:
+        (self._arm,) = (name for name in pair["pair"] if name != baseline)
+        self._sign = 1 if pair["pair"][0] == self._arm else -1
+        self._pair, self._measure, self._test_to_train = pair, measure, test_to_train
+        self._typically = "" if test_to_train else "typically "
 
-def _amount(mean: float, bounds: Sequence[float] | None, measure: Measure) -> str:
-    shown = [_signed_zero_free(measure.shown(number)) for number in (mean, *(bounds or ()))]
-    unit = f" {measure.unit}" if measure.unit else ""
-    return f"{shown[0]}{unit}" + (f" [{shown[1]}, {shown[2]}]" if bounds is not None else "")
+    def resolved(self) -> str:
+        """Lowers or raises, by how much, how sure."""
+        pair, (difference, interval) = self._pair, estimate_of(self._pair, self._test_to_train)
+        assert difference is not None, "it was tested"
+        does = self._does("the error", difference, interval)
+        told = f"{self._arm} pretraining {self._typically}{does}, p = {pair['p_holm']:.2g}"
+        if not against_the_mean(pair, self._test_to_train):
+            return told
+        but = self._does("the mean error", pair["mean_difference"], pair["interval_95"])
+        return f"{told}, but {but}, for some seeds are far off"
 
+    def unresolved(self) -> str:
+        """The difference, in doubt."""
+        difference, interval = estimate_of(self._pair, self._test_to_train)
+        if difference is None:
+            return f"{self._arm} pretraining has no seeds in common with it"
+        p = "" if self._pair["p_holm"] is None else f" (p = {self._pair['p_holm']:.2g})"
+        return f"{self._arm} pretraining {self._typically}{self._amount(difference, interval, self._sign)}{p}"
 
-def _signed_zero_free(text: str) -> str:
-    return text.removeprefix("-") if float(text) == 0 else text
+    def _does(self, what: str, difference: float, interval: Sequence[float] | None) -> str:
+        raises = self._sign * difference > 0
+        amount = self._amount(difference, interval, self._sign if raises else -self._sign)
+        return f"{'raises' if raises else 'lowers'} {what} by {amount}"
 
-
-def _negated(bounds: Sequence[float] | None) -> list[float] | None:
-    return None if bounds is None else [-bound for bound in reversed(bounds)]
+    def _amount(self, difference: float, interval: Sequence[float] | None, sign: int) -> str:
+        ends = sorted(sign * end for end in interval or ())
+        shown, *bounds = (self._measure.shown(number) for number in (sign * difference, *ends))
+        unit = f" {self._measure.unit}" if self._measure.unit else ""
+        return f"{shown}{unit}" + (f" [{', '.join(bounds)}]" if bounds else "")
 
 
 def _failures(summaries: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -37,8 +37,8 @@ class Measure:
         return "-" if value is None else format(self.factor * value, self.digits)
 
 
-ERROR_RATE = Measure("error_rate", "test error rate, per cent", "points", 100, ".2f")
-RMSE = Measure("rmse", "test error, root mean square", "", 1, ".4g")
+ERROR_RATE = Measure("error_rate", "test error rate, per cent", "points", 100, "z.2f")
+RMSE = Measure("rmse", "test error, root mean square", "", 1, "z.4g")
 MEASURES = {measure.figure: measure for measure in (ERROR_RATE, RMSE)}
 
 

@@ -8,12 +8,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from stacked.error_table import ERROR_RATE, MEASURES, RMSE, Measure
-from stacked.statistics import verdict
+from stacked.statistics import Pair, verdicts
 
-Pair = dict[str, Any]
-"""One of the differences that `stacked.statistics.compare_pairs` returns."""
-
-WILCOXON = "p: Wilcoxon signed-rank test, corrected for the pairs that were tested."
+WILCOXON = (
+    "p: Wilcoxon signed-rank test, corrected for the pairs that were tested. It is about the pseudomedian, that of\n"
+    "the averages of every two seeds' differences, which a few runs that are far off hardly move, unlike the mean."
+)
 CORRECTED = (
     "Every seed draws its own test rows, so that runs share rows; intervals and p allow for it: corrected resampled\n"
     "t test (Nadeau and Bengio, 2003), with Holm's correction for the pairs that were tested."
@@ -79,14 +79,16 @@ def print_pairs(
     test_to_train: float = 0.0,
 ) -> None:
     """One row a pair of arms, as of `compare_pairs`: the differences seed by seed, and those without collapses."""
-    columns = ("paired difference", "seeds", "mean [95 % interval]", "median", "p (Holm)", "resolved")
+    second = "median" if test_to_train else "pseudomedian [95 % interval]"
+    columns = ("paired difference", "seeds", "mean [95 % interval]", second, "p (Holm)", "resolved")
     unit = f", {measure.unit} of error rate" if measure.unit else ""
     table = bare_table(f"Differences between arms with the same seed{unit}", columns)
-    for pair in pairs:
-        told = [rounded(pair["p_holm"]), verdict(pair, len(pairs), test_to_train)]
-        table.add_row(escape(" - ".join(pair["pair"])), *_difference(pair, measure), *told)
+    for pair, verdict in zip(pairs, verdicts(pairs, test_to_train), strict=True):
+        told = [rounded(pair["p_holm"]), verdict]
+        table.add_row(escape(" - ".join(pair["pair"])), *_difference(pair, measure, test_to_train), *told)
     for pair in among_healthy:
-        table.add_row(escape(" - ".join(pair["pair"]) + " *"), *_difference(pair, measure), style="dim")
+        name = escape(" - ".join(pair["pair"]) + " *")
+        table.add_row(name, *_difference(pair, measure, test_to_train), style="dim")
     print_table(console, table)
     console.print(CORRECTED if test_to_train else WILCOXON, soft_wrap=True)
     if among_healthy:
@@ -129,9 +131,12 @@ def rounded(p: float | None) -> str:
     return "-" if p is None else f"{p:.2g}"
 
 
-def _difference(pair: Pair, measure: Measure) -> list[str]:
+def _difference(pair: Pair, measure: Measure, test_to_train: float) -> list[str]:
     mean = with_interval(pair["mean_difference"], pair["interval_95"], measure.shown)
-    return [str(pair["n"]), mean, measure.shown(pair["median_difference"])]
+    if test_to_train:
+        return [str(pair["n"]), mean, measure.shown(pair["median_difference"])]
+    middle = with_interval(pair["pseudomedian"], pair["pseudomedian_interval_95"], measure.shown)
+    return [str(pair["n"]), mean, middle]
 
 
 def _explained(share: float | None) -> str:

@@ -1,7 +1,7 @@
 """Statistics of error rates over seeds: summaries, intervals and paired tests.
 
-Error rates of few epochs can be far from normal (some runs collapse), so medians and a rank test stand beside means
-and their t intervals. The signed-rank test is about the median difference, and takes differences to be symmetric.
+Error rates of few epochs can be far from normal (some runs collapse), so a rank test and the pseudomedian that it is
+about stand beside means and their t intervals.
 
 Where every seed draws its own test rows, runs are not independent: they share most of their training rows, and a mean
 over J of them varies by more than variance / J. Nadeau and Bengio, "Inference for the generalization error" (2003),
@@ -14,11 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from stacked.signed_rank import pseudomedian, pseudomedian_interval, signed_rank_p
+
+Pair = Mapping[str, Any]
+"""One of the differences that `compare_pairs` returns."""
+
 SIGNIFICANT = 0.05
 """P-values below this are taken to show a difference."""
 
 
-def summarise(values: Sequence[float], test_to_train: float = 0.0) -> dict[str, Any]:
+def summarise(values: Any, test_to_train: float = 0.0) -> dict[str, Any]:
     """Mean with its 95 % interval, standard deviation, median, smallest and largest.
 
     The interval is Student's t; it and the deviation are None for fewer than two values, all figures for none.
@@ -63,9 +68,9 @@ def corrected_t_test(differences: Any, test_to_train: float) -> float | None:
 def compare_pairs(arms: Mapping[str, Mapping[int, float]], test_to_train: float = 0.0) -> list[dict[str, Any]]:
     """Paired differences of every two arms, over the seeds that both have.
 
-    Each gives the mean difference with its t interval, the median difference, and the p-value of the Wilcoxon
-    signed-rank test, or of the corrected t test; `p_holm` is corrected for the number of pairs that could be tested
-    (Holm, 1979). P-values are None where there are fewer than two seeds or no difference at all.
+    Each gives the mean difference with its t interval, the median, the pseudomedian with its interval, and the
+    p-value of the Wilcoxon signed-rank test, or of the corrected t test; `p_holm` is corrected for the number of
+    pairs that could be tested (Holm, 1979). P-values are None where there are fewer than two seeds or no difference.
 
     Parameters
     ----------
@@ -92,12 +97,25 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return corrected
 
 
-def verdict(pair: Mapping[str, Any], n_pairs: int, test_to_train: float = 0.0) -> str:
-    """Whether a difference is told from 0 at the level of 5 %: "yes", "no", or "too few" seeds to ever tell."""
-    smallest = n_pairs * 2.0 ** (1 - pair["n"]) if test_to_train == 0 else 0.0
-    if smallest >= SIGNIFICANT or pair["n"] < 2:  # whatever the differences, no signed-rank test could show one
-        return "too few"
-    return "yes" if pair["p_holm"] is not None and pair["p_holm"] < SIGNIFICANT else "no"
+def estimate_of(pair: Pair, test_to_train: float) -> tuple[float | None, Sequence[float] | None]:
+    """What the p-value is about, with its 95 % interval: the pseudomedian, or of seeds with own splits the mean."""
+    if test_to_train > 0:
+        return pair["mean_difference"], pair["interval_95"]
+    return pair["pseudomedian"], pair["pseudomedian_interval_95"]
+
+
+def against_the_mean(pair: Pair, test_to_train: float) -> bool:
+    """Whether the mean has the other sign than the difference that the p-value is about."""
+    return (estimate_of(pair, test_to_train)[0] or 0.0) * (pair["mean_difference"] or 0.0) < 0
+
+
+def verdicts(pairs: Sequence[Pair], test_to_train: float = 0.0) -> list[str]:
+    """Whether each difference is told from 0 at the level of 5 %: "yes", "no", or "too few" seeds to ever tell.
+
+    All pairs of one call to `compare_pairs`, since those of them that were tested correct each other's p-values.
+    """
+    n_tested = sum(pair["p_holm"] is not None for pair in pairs)
+    return [_verdict(pair, n_tested, test_to_train) for pair in pairs]
 
 
 def same_distribution(ours: Sequence[float], theirs: Sequence[float]) -> float:
@@ -112,26 +130,39 @@ def _effective(n: int, test_to_train: float) -> float:
     return n / (1 + n * test_to_train)
 
 
+def _verdict(pair: Pair, n_tested: int, test_to_train: float) -> str:
+    estimate, _ = estimate_of(pair, test_to_train)
+    if estimate and pair["p_holm"] is not None and pair["p_holm"] < SIGNIFICANT:
+        return "yes"  # which an estimate of 0, of differences that mostly are 0, is not: it has no direction
+    smallest = max(1, n_tested) * 2.0 ** (1 - pair["n"]) if test_to_train == 0 else 0.0
+    # whatever the differences, no signed-rank test could show one
+    return "too few" if smallest >= SIGNIFICANT or pair["n"] < 2 else "no"
+
+
 def _compare(
     a: str, b: str, first: Mapping[int, float], second: Mapping[int, float], test_to_train: float
 ) -> dict[str, Any]:
-    differences = [first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())]
-    difference = np.round(differences, 12)  # equal differences of error counts must tie as rates too
-    summary = summarise(difference.tolist(), test_to_train)
-    testable = len(difference) > 1 and bool(np.any(difference))
+    seeds = sorted(first.keys() & second.keys())
+    ours, theirs = (np.array([arm[seed] for seed in seeds], dtype=float) for arm in (first, second))
+    summary, tied = summarise(ours - theirs, test_to_train), _with_ties(ours, theirs)
+    testable = len(seeds) > 1 and bool(np.any(tied))
     return {
         "pair": [a, b],
-        "n": len(difference),
+        "n": len(seeds),
         "mean_difference": summary["mean"],
         "interval_95": summary["interval_95"],
         "median_difference": summary["median"],
-        "p": _p_value(difference, test_to_train) if testable else None,
+        "pseudomedian": pseudomedian(tied),
+        "pseudomedian_interval_95": pseudomedian_interval(tied),
+        "p": _p_value(tied, test_to_train) if testable else None,
     }
 
 
-def _p_value(difference: Any, test_to_train: float) -> float | None:
-    from scipy import stats  # noqa: PLC0415 - slow to import
+def _with_ties(ours: Any, theirs: Any) -> Any:
+    """Differences without what rounding did to them: where errors are shares, those of equal counts must tie."""
+    largest = max(np.abs(ours).max(initial=0.0), np.abs(theirs).max(initial=0.0)) or 1.0
+    return np.round((ours - theirs) / largest, 12) * largest
 
-    if test_to_train > 0:
-        return corrected_t_test(difference, test_to_train)
-    return float(stats.wilcoxon(difference).pvalue)
+
+def _p_value(differences: Any, test_to_train: float) -> float | None:
+    return corrected_t_test(differences, test_to_train) if test_to_train > 0 else signed_rank_p(differences)

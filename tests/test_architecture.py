@@ -53,7 +53,7 @@ ORDER = [
     *("estimators.layerwise", "estimators.transformer", "estimators.pretrained", "estimators.labels"),
     *("estimators.classifier", "estimators.regressor", "estimators"),
     *("trial", "trial_folder", "campaign", "scoring", "comparison", "arms", "recipes"),
-    *("statistics", "error_table", "conclusion", "printed", "results", "measures", "scores"),
+    *("signed_rank", "statistics", "error_table", "conclusion", "printed", "results", "measures", "scores"),
     *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter"),
     *("plots.losses", "plots.weights", "plots.codes", "plots.column_errors", "plots.embedding", "plots.confusion"),
     *("plots", "model_plots", "own_comparison"),

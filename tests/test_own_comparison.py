@@ -24,8 +24,7 @@ from stacked import (
 )
 from stacked.arms import arms_of
 from stacked.comparison import Recipe, Run, finished_runs, run_arm, scaling_of
-from stacked.conclusion import conclusion
-from stacked.error_table import ERROR_RATE, RMSE, tabulate
+from stacked.error_table import RMSE, tabulate
 from stacked.hdf5_rows import DatasetRows
 from stacked.labelled_table import LabelledTable
 from stacked.own_comparison import compare_on
@@ -263,34 +262,6 @@ def test_runs_that_diverge_are_counted_as_failures(tmp_path):
     assert set(results["arms"]["plain"]["failed"]) == {"0", "1"}
     assert results["summary"]["arms"]["plain"]["failed"] == 2
     assert results["conclusion"].endswith("; 2 of 2 plain runs failed and have no error")
-
-
-def concluded(differences, measure=ERROR_RATE, test_to_train=0.25):
-    """What is said of an arm whose errors lie so far above those of random initialisation."""
-    base = 0.2 + 0.01 * np.arange(len(differences))
-    runs = [Run("random", seed, **{measure.figure: error}) for seed, error in enumerate(base)]
-    runs += [Run("wide", seed, **{measure.figure: error}) for seed, error in enumerate(base + differences)]
-    return conclusion(tabulate(["wide", "random"], runs, measure, test_to_train), "random", measure, test_to_train)
-
-
-def test_the_conclusion_says_what_pretraining_does_by_how_much_and_how_sure_that_is():
-    differences = np.array([-0.02, -0.018, -0.022, -0.021, -0.019])
-    half = stats.t.ppf(0.975, 4) * np.std(differences, ddof=1) * np.sqrt(1 / 5 + 1 / 4)
-    p = stats.t.sf(0.02 / (half / stats.t.ppf(0.975, 4)), 4) * 2
-    bounds = f"[{2 - 100 * half:.2f}, {2 + 100 * half:.2f}], p = {p:.2g}"
-    assert concluded(differences) == f"wide pretraining lowers the error by 2.00 points {bounds}"
-    assert concluded(-differences) == f"wide pretraining raises the error by 2.00 points {bounds}"
-
-
-def test_the_conclusion_says_when_nothing_was_resolved():
-    told = concluded(np.array([-0.02, 0.018, 0.022, -0.019, 0.0]))
-    assert told.startswith("no difference from random initialisation was resolved: wide pretraining 0.02 points [-")
-    told = concluded(np.array([-2.0, 1.5, 2.5]), RMSE)
-    assert told.startswith("no difference from random initialisation was resolved: wide pretraining 0.6667 [")
-    assert "points" not in told
-    assert concluded(np.array([-0.1])).endswith("resolved: wide pretraining -10.00 points")
-    five = concluded(np.full(5, -0.1) * [1, 1.1, 1.2, 1.3, 1.4], test_to_train=0.0)  # too few for a rank test
-    assert five.startswith("no difference")
 
 
 def test_a_table_of_numbers_has_their_errors_and_r2():

@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 import reported_runs
 from PIL import Image
+from scipy import stats
 from typer.testing import CliRunner
 
 from stacked import Denoising, Plain, StackedError
 from stacked.cli import app
+from stacked.comparison import Run
+from stacked.error_table import tabulate
 from stacked.report import write_report
 from stacked.report.html import Html, element, joined
 from stacked.report.pictures import image_side, mosaic, png, signed_colours
@@ -185,17 +188,48 @@ def test_differences_stand_with_their_p_values(pages, tmp_path):
     assert [line[0] for line in lines[3:]] == [f"{line[0]}*" for line in lines[:3]]
 
 
-def test_the_summary_says_what_came_out_how_sure_it_is_and_what_went_wrong(pages):
+def test_the_summary_says_what_came_out_how_sure_it_is_and_what_went_wrong(pages, tmp_path):
+    reported_runs.image_comparison(tmp_path)
+    arms = json.loads((tmp_path / "results.json").read_text())["arms"]
+    rates = zip(arms["denoising"]["error_rate"], arms["plain"]["error_rate"], strict=True)
+    low, middle, high = by_ranks([100 * (b - a) for a, b in rates if b is not None], beyond=3)  # of seven
     told = " ".join(Page(pages["images"]).text).replace("\N{NO-BREAK SPACE}", " ")
     assert "3 arms were compared, with 8 seeds each: denoising, plain and random." in told
     assert (
         "the test error rate was lowest with denoising, 3.20 %; it was 4.38 % with plain and 9.19 % with random."
         in told
     )
-    assert "denoising is better than plain by 1.20 points [0.98, 1.42], p = 0.031" in told
+    better = f"by {middle:.2f} points [{low:.2f}, {high:.2f}], p = 0.031"
+    assert f"denoising is typically better than plain {better}" in told
     assert "1 of 24 runs failed and has no figures." in told
     assert "2 of 24 runs collapsed" in told
     assert "layer 1: the loss became nan in epoch 1" in told
+
+
+@pytest.mark.parametrize("test_to_train", [0.0, 0.25])
+def test_what_is_tested_is_told_and_drawn(tmp_path, test_to_train):
+    """Of 14 differences one is far off: the mean lies on the other side of 0 than what a rank test is about."""
+    rates = {"a": [0.10 - 0.001 * seed for seed in range(13)] + [0.9], "b": [0.12] * 14}
+    runs = [Run(name, seed, rate, (0.9,)) for name, of in rates.items() for seed, rate in enumerate(of)]
+    results = tabulate(["a", "b"], runs, test_to_train=test_to_train)
+    reported_runs.write(tmp_path, results | {"test_to_train": test_to_train})
+    text = write_report(tmp_path).read_text().replace("\N{NO-BREAK SPACE}", " ").replace(MINUS, "-")
+    differences = 100 * np.subtract(rates["a"], rates["b"])
+    if test_to_train:
+        assert "No difference between two arms was resolved: the smallest corrected p-value is" in text
+        assert f"Mean differences: a - b {differences.mean():.2f} [" in text
+    else:
+        low, middle, high = by_ranks(differences, beyond=22)
+        better = f"by {-middle:.2f} points [{-high:.2f}, {-low:.2f}], p = {stats.wilcoxon(differences).pvalue:.2g}"
+        worse = f"but on average worse by {differences.mean():.2f} points ["
+        assert f"Resolved: a is typically better than b {better}, {worse}" in text
+        assert f"Pseudomedian differences: a - b {middle:.2f} [{low:.2f}, {high:.2f}]" in text
+
+
+def by_ranks(differences, beyond):
+    """The pseudomedian, and the averages of two differences of this number from either end around it."""
+    averages = sorted((a + b) / 2 for a, b in itertools.combinations_with_replacement(differences, 2))
+    return averages[beyond - 1], np.median(averages), averages[-beyond]
 
 
 def test_a_conclusion_that_was_drawn_is_told(pages):

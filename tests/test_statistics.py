@@ -14,7 +14,7 @@ from stacked.statistics import (
     mean_interval,
     same_distribution,
     summarise,
-    verdict,
+    verdicts,
 )
 
 RATES = [0.021, 0.034, 0.025, 0.029, 0.04, 0.022, 0.031]
@@ -162,9 +162,38 @@ def test_the_p_value_is_that_of_all_signs_enumerated(n):
     assert pair["p"] == pytest.approx(enumerated_wilcoxon(difference), rel=1e-9)
 
 
-def test_differences_that_tie_in_counts_of_errors_tie_in_rates():
+def errors_of_counts(scale=1.0):
+    """Errors of two arms that are counts of mistakes, in some unit: many differences tie, though not as floats."""
     ours, theirs = [123, 456, 789, 250, 333, 410, 555, 608], [120, 453, 790, 241, 336, 407, 546, 607]
-    rates = [by_seed([count / 10_000 for count in counts]) for counts in (ours, theirs)]
+    return ours, theirs, [by_seed([scale * (count / 10_000) for count in counts]) for counts in (ours, theirs)]
+
+
+@pytest.mark.parametrize("scale", [1e-14, 1e-9, 1.0, 7e5, 3e12])
+@pytest.mark.parametrize("test_to_train", [0.0, 0.25])
+def test_a_comparison_does_not_depend_on_the_unit(scale, test_to_train):
+    ours, theirs, errors = errors_of_counts(scale)
+    (pair,) = compare_pairs({"a": errors[0], "b": errors[1]}, test_to_train)
+    difference = np.subtract(ours, theirs)
+    expected = corrected_t_test(difference, 0.25) if test_to_train else stats.wilcoxon(difference).pvalue
+    assert pair["p"] == pytest.approx(expected, rel=1e-9)
+    assert pair["mean_difference"] == pytest.approx(scale * difference.mean() / 10_000, rel=1e-12)
+    half = stats.t.ppf(0.975, 7) * np.std(difference, ddof=1) * math.sqrt(1 / 8 + test_to_train)
+    ends = [scale * (difference.mean() + side) / 10_000 for side in (-half, half)]
+    assert pair["interval_95"] == pytest.approx(ends, rel=1e-9)
+
+
+def test_small_differences_are_not_rounded_away():
+    """Far below 1e-12, and still a hundredth of the errors."""
+    random = np.random.default_rng(4)
+    base = 1e-13 * random.uniform(1, 2, 9)
+    difference = 1e-15 * random.normal(1, 1, 9)
+    (pair,) = compare_pairs({"a": by_seed(base + difference), "b": by_seed(base)})
+    assert pair["p"] == pytest.approx(enumerated_wilcoxon(difference), rel=1e-9)
+    assert pair["mean_difference"] == pytest.approx(difference.mean(), rel=1e-9)
+
+
+def test_differences_that_tie_in_counts_of_errors_tie_in_rates():
+    ours, theirs, rates = errors_of_counts()
     (pair,) = compare_pairs({"a": rates[0], "b": rates[1]})
     assert pair["p"] == pytest.approx(stats.wilcoxon(np.subtract(ours, theirs)).pvalue, rel=1e-9)
 
@@ -289,17 +318,57 @@ def test_differences_that_do_not_vary_are_not_tested():
     assert pair["p"] is None
 
 
+def pairs_of(*given):
+    """Pairs with so many seeds and such p-values, as `compare_pairs` gives them."""
+    return [
+        {"n": n, "p_holm": p, **dict.fromkeys(("mean_difference", "pseudomedian"), 0.1)}
+        | dict.fromkeys(("interval_95", "pseudomedian_interval_95"))
+        for n, p in given
+    ]
+
+
 @pytest.mark.parametrize(
     ("n", "p", "test_to_train", "said"),
     [
         (10, 0.049, 0.0, "yes"),
         (10, 0.051, 0.0, "no"),
-        (10, None, 0.0, "no"),
-        (5, 0.01, 0.0, "too few"),  # with three pairs the smallest p of five seeds is 3/16
-        (7, 0.01, 0.0, "yes"),
+        (5, 0.1875, 0.0, "too few"),  # with three pairs the smallest p of five seeds is 3/16
+        (6, 0.09375, 0.0, "too few"),
+        (7, 0.046875, 0.0, "yes"),
+        (7, 0.06, 0.0, "no"),
         (2, 0.01, 0.25, "yes"),
-        (1, None, 0.25, "too few"),
+        (2, 0.06, 0.25, "no"),
     ],
 )
 def test_a_verdict_needs_seeds_enough(n, p, test_to_train, said):
-    assert verdict({"n": n, "p_holm": p}, 3, test_to_train) == said
+    assert verdicts(pairs_of((n, p), (n, p), (n, p)), test_to_train) == [said] * 3
+
+
+@pytest.mark.parametrize("test_to_train", [0.0, 0.25])
+def test_what_was_not_tested_is_not_told_apart(test_to_train):
+    assert verdicts(pairs_of((1, None), (0, None)), test_to_train) == ["too few", "too few"]
+    assert verdicts(pairs_of((10, None)), test_to_train) == ["no"]
+
+
+def test_pairs_that_were_not_tested_do_not_count_in_a_verdict():
+    rates = by_seed([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    arms = {"a": rates, "b": {seed: rate + 0.01 * (seed + 1) for seed, rate in rates.items()}, "c": {}}
+    assert verdicts(compare_pairs(arms)) == ["yes", "too few", "too few"]
+
+
+def test_a_verdict_never_contradicts_the_p_value_beside_it():
+    """Also where arms lost different seeds, so that the smallest p-values that pairs could reach differ."""
+    random = np.random.default_rng(6)
+    for _ in range(300):
+        arms = {name: by_seed(random.random(random.integers(2, 12)) + shift) for shift, name in enumerate("abc")}
+        pairs = compare_pairs(arms)
+        for pair, verdict in zip(pairs, verdicts(pairs), strict=True):
+            assert (verdict == "yes") == (pair["p_holm"] < 0.05)
+            assert verdict != "too few" or pair["n"] < 7
+
+
+def test_what_mostly_is_no_difference_has_no_direction():
+    """Of 30 seeds 24 are equal: the test is sure of the other six, but the pseudomedian is 0."""
+    (pair,) = compare_pairs({"a": by_seed([0.0] * 24 + [0.1] * 6), "b": by_seed([0.0] * 30)})
+    assert (pair["p"] < 0.05, pair["pseudomedian"]) == (True, 0)
+    assert verdicts([pair]) == ["no"]

@@ -40,11 +40,11 @@ class Strip(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """A difference: what it is between, and the places of the ends of its interval and of its mean."""
+    """A difference: what it is between, and the places of the ends of its interval and of its estimate."""
 
     name: str
     low: float
-    mean: float
+    middle: float
     high: float
 
 
@@ -147,7 +147,7 @@ def _interval(row: Interval, top: int) -> list[Html]:
     return [
         name,
         element("line", class_="interval", x1=low, x2=high, y1=middle, y2=middle),
-        element("circle", cx=_per_cent(row.mean), cy=middle, r=5),
+        element("circle", cx=_per_cent(row.middle), cy=middle, r=5),
     ]
 
 

@@ -1,6 +1,6 @@
 """The arms of a comparison: their figures with intervals, and their differences seed by seed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from stacked.report.charts import Interval, intervals, ticks_of
@@ -10,7 +10,12 @@ from stacked.report.html import Html, Piece, element, joined
 from stacked.report.scales import drawable, scale_of
 from stacked.report.tables import table
 from stacked.report.words import DASH, MINUS, NBSP, number, p_value
-from stacked.statistics import verdict
+from stacked.statistics import Pair, estimate_of, verdicts
+
+_PSEUDOMEDIAN = (
+    " It is about the pseudomedian, that of the averages of every two seeds' differences, which a few runs that are "
+    "far off hardly move, unlike the mean."
+)
 
 
 def compared(contents: Contents) -> Html | None:
@@ -64,50 +69,56 @@ def _failures(arms: Sequence[ArmFigures]) -> Html:
 def _differences(comparison: Comparison) -> Html | None:
     if not comparison.pairs:
         return None
-    measure, n_pairs = comparison.measure, len(comparison.pairs)
-    head = ["difference", "mean [95 % interval]", "median", "seeds", "p", "resolved"]
+    measure, test_to_train = comparison.measure, comparison.test_to_train
+    second = "median" if test_to_train else "pseudomedian [95 % interval]"
+    head = ["difference", "mean [95 % interval]", second, "seeds", "p", "resolved"]
     lines = [
-        [*_difference(pair, measure), p_value(pair["p_holm"]), verdict(pair, n_pairs, comparison.test_to_train)]
-        for pair in comparison.pairs
+        [*_difference(pair, comparison), p_value(pair["p_holm"]), verdict]
+        for pair, verdict in zip(comparison.pairs, verdicts(comparison.pairs, test_to_train), strict=True)
     ]
-    lines += [[*_difference(pair, measure, "*"), "", ""] for pair in comparison.pairs_among_healthy]
+    lines += [[*_difference(pair, comparison, "*"), "", ""] for pair in comparison.pairs_among_healthy]
     unit = ", points" if measure.is_share else ""
     shown = table(f"Differences between arms with the same seed{unit}", head, lines)
     return joined(shown, _note(comparison), _chart(comparison))
 
 
-def _difference(pair: Mapping[str, Any], measure: Measure, mark: str = "") -> list[Piece]:
-    first, second = pair["pair"]
+def _difference(pair: Pair, comparison: Comparison, mark: str = "") -> list[Piece]:
+    measure, (first, second) = comparison.measure, pair["pair"]
     mean = with_interval(pair["mean_difference"], pair["interval_95"], measure)
-    return [f"{first} {MINUS} {second}{mark}", mean, measure.shown(pair["median_difference"]), number(pair["n"])]
+    middle = with_interval(pair["pseudomedian"], pair["pseudomedian_interval_95"], measure)
+    middle = measure.shown(pair["median_difference"]) if comparison.test_to_train else middle
+    return [f"{first} {MINUS} {second}{mark}", mean, middle, number(pair["n"])]
 
 
 def _note(comparison: Comparison) -> Html:
     healthy = " * Seeds where neither run collapsed: a selection, to see what collapses do; untested."
     text = f"p: {comparison.test}, with Holm's correction for the pairs that were tested."
+    text += "" if comparison.test_to_train else _PSEUDOMEDIAN
     return element("p", text + healthy * bool(comparison.pairs_among_healthy), class_="note")
 
 
 def _chart(comparison: Comparison) -> Html | None:
-    """The differences as dots with their intervals, and where there is none."""
-    known = [pair for pair in comparison.pairs if pair["interval_95"] and all(map(drawable, pair["interval_95"]))]
+    """The differences that were tested as dots with their intervals, and where there is none."""
+    points = {
+        f"{pair['pair'][0]} {MINUS} {pair['pair'][1]}": estimate_of(pair, comparison.test_to_train)
+        for pair in comparison.pairs
+    }
+    known = {
+        name: (middle, (float(ends[0]), float(ends[1])))
+        for name, (middle, ends) in points.items()
+        if middle is not None and ends and all(map(drawable, ends))
+    }
     if not known:
         return None
     measure = comparison.measure
-    scale = scale_of([0.0, *(end for pair in known for end in pair["interval_95"])], bent_beyond=float("inf"))
+    scale = scale_of([0.0, *(end for _, ends in known.values() for end in ends)], bent_beyond=float("inf"))
     rows = [
-        Interval(f"{pair['pair'][0]} {MINUS} {pair['pair'][1]}", *map(scale.place, _points(pair))) for pair in known
+        Interval(name, scale.place(low), scale.place(middle), scale.place(high))
+        for name, (middle, (low, high)) in known.items()
     ]
     ticks = ticks_of(scale, {tick: measure.tick(tick).removesuffix(measure.unit) for tick in scale.ticks()})
-    texts = [
-        f"{row.name} {with_interval(pair['mean_difference'], pair['interval_95'], measure)}"
-        for row, pair in zip(rows, known, strict=True)
-    ]
-    drawn = intervals(rows, scale.place(0), ticks, "Mean differences: " + "; ".join(texts))
-    note = f"Mean difference with its 95{NBSP}% interval; below 0, the first of the two is better."
+    what = "Mean" if comparison.test_to_train else "Pseudomedian"
+    texts = [f"{name} {with_interval(*of_pair, measure)}" for name, of_pair in known.items()]
+    drawn = intervals(rows, scale.place(0), ticks, f"{what} differences: " + "; ".join(texts))
+    note = f"{what} difference with its 95{NBSP}% interval; below 0, the first of the two is better."
     return figure(f"{measure.name}, seed by seed{', in points' * measure.is_share}", note, drawn)
-
-
-def _points(pair: Mapping[str, Any]) -> tuple[float, float, float]:
-    low, high = pair["interval_95"]
-    return low, pair["mean_difference"], high

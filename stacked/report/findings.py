@@ -1,12 +1,11 @@
 """What came out, in sentences: what was compared, what the figures are, how sure that is, what went wrong."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from stacked.report.contents import ArmFigures, Comparison, Measure
 from stacked.report.words import MINUS, NBSP, listed, number, p_equals
-from stacked.statistics import verdict
+from stacked.statistics import Pair, against_the_mean, estimate_of, verdicts
 from stacked.wording import counted
 
 _MOST_NAMES, _MOST_MEANS = 6, 4
@@ -56,26 +55,38 @@ def _of_means(ranked: Sequence[ArmFigures], measure: Measure) -> str:
 
 def _of_pairs(comparison: Comparison) -> str:
     n_pairs, measure = len(comparison.pairs), comparison.measure
-    verdicts = [verdict(pair, n_pairs, comparison.test_to_train) for pair in comparison.pairs]
-    resolved = [pair for pair, told in zip(comparison.pairs, verdicts, strict=True) if told == "yes"]
+    told_of_pairs = verdicts(comparison.pairs, comparison.test_to_train)
+    resolved = [pair for pair, told in zip(comparison.pairs, told_of_pairs, strict=True) if told == "yes"]
     if resolved:
         return f"Resolved: {'; '.join(_resolved(pair, comparison) for pair in resolved)}." + (
             f" No other difference of the {measure.name.lower()} was." if len(resolved) < n_pairs else ""
         )
-    if all(told == "too few" for told in verdicts):
+    if all(told == "too few" for told in told_of_pairs):
         return "So few seeds cannot resolve any difference, however large it is."
     smallest = min((pair["p_holm"] for pair in comparison.pairs if pair["p_holm"] is not None), default=None)
     told = "" if smallest is None else f": the smallest corrected p-value is {number(smallest, '.2g')}"
     return f"No difference between two arms was resolved{told}."
 
 
-def _resolved(pair: Mapping[str, Any], comparison: Comparison) -> str:
-    measure, difference = comparison.measure, pair["mean_difference"]
+def _resolved(pair: Pair, comparison: Comparison) -> str:
+    """Which is better by the difference that was tested, and what the mean says if it disagrees."""
+    difference, interval = estimate_of(pair, comparison.test_to_train)
+    assert difference is not None, "it was tested"
     better, worse = pair["pair"] if difference < 0 else reversed(pair["pair"])
-    amount = measure.shown(abs(difference)) + (" points" if measure.is_share else "")
-    ends = sorted(end if difference > 0 else -end for end in pair["interval_95"] or ())
-    interval = f" [{', '.join(map(measure.shown, ends))}]" if ends else ""
-    return f"{better} is better than {worse} by {amount}{interval}, {p_equals(pair['p_holm'])}"
+    typically = "" if comparison.test_to_train else "typically "
+    by = _amount(difference, interval, comparison.measure)
+    told = f"{better} is {typically}better than {worse} by {by}, {p_equals(pair['p_holm'])}"
+    if not against_the_mean(pair, comparison.test_to_train):
+        return told
+    by = _amount(pair["mean_difference"], pair["interval_95"], comparison.measure)
+    return f"{told}, but on average worse by {by}, for some seeds are far off"
+
+
+def _amount(difference: float, interval: Sequence[float] | None, measure: Measure) -> str:
+    """The size of a difference, with its interval the same way round."""
+    ends = sorted(end if difference > 0 else -end for end in interval or ())
+    bounds = f" [{', '.join(map(measure.shown, ends))}]" if ends else ""
+    return measure.shown(abs(difference)) + (" points" if measure.is_share else "") + bounds
 
 
 def _of_failures(arms: Sequence[ArmFigures], *, can_collapse: bool) -> Iterator[str]:

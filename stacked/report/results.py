@@ -91,7 +91,8 @@ def _of_figure(figure: str, results: Mapping[str, Any]) -> Comparison:
 def _checked(pair: Mapping[str, Any]) -> dict[str, Any]:
     """A pair as `compare_pairs` gives it, its names as text."""
     first, second = map(str, pair["pair"])
-    figures = ("n", "mean_difference", "interval_95", "median_difference", "p_holm")
+    means = ("n", "mean_difference", "interval_95", "median_difference")
+    figures = (*means, "pseudomedian", "pseudomedian_interval_95", "p_holm")
     return {"pair": (first, second), **{name: pair[name] for name in figures}}
 
 
