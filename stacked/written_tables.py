@@ -17,16 +17,24 @@ from stacked.errors import mismatch
 from stacked.files import blaming, locked, replacing
 from stacked.paths import check_free
 from stacked.rows import Array, blocks
+from stacked.table_names import place_of
 
 FORMATS = (".npy", ".h5", ".hdf5", ".csv")
 
 
-def check_name(path: Path, formats: Sequence[str] = FORMATS, *, overwrite: bool) -> None:
-    """Raise unless a table can be written under this name: its format is known, and there is none or it may go."""
+def check_name(path: Path, rows: str, formats: Sequence[str] = FORMATS, *, overwrite: bool) -> None:
+    """Raise unless what comes of rows can be written under this name.
+
+    Its format is to be known, and there is to be nothing, or what may be replaced, but never the rows themselves.
+    """
     if path.suffix not in formats:
         expected, remedy = f"a name that ends in {', '.join(formats)}", "name it so"
         raise mismatch(str(path), expected=expected, received=path.suffix or "no ending", remedy=remedy)
     check_free(path, overwrite=overwrite)
+    source = place_of(rows)
+    if source is not None and path.exists() and source.path.exists() and path.samefile(source.path):
+        remedy = "choose another name"
+        raise mismatch("--out", expected="another file than that of the rows", received=str(path), remedy=remedy)
 
 
 @contextlib.contextmanager

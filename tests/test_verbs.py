@@ -112,6 +112,18 @@ def test_reconstructions_have_the_names_and_units_of_the_rows(tmp_path):
 
 
 @pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("verb", ["encode enc", "reconstruct enc", "predict clf"])
+def test_the_rows_themselves_are_never_replaced(verb, tmp_path):
+    copy = tmp_path / "rows.csv"
+    copy.write_bytes(Path("t.csv").read_bytes())
+    (tmp_path / "link.csv").symlink_to(copy)
+    for out in (copy, tmp_path / "link.csv"):
+        told = run(*verb.split(), copy, "--out", out, "--overwrite", code=2)
+        assert f"--out: expected another file than that of the rows, received {out}; choose" in told
+    assert copy.read_bytes() == Path("t.csv").read_bytes()
+
+
+@pytest.mark.usefixtures("here")
 def test_codes_of_a_classifier_are_its_hidden_outputs(tmp_path):
     run("encode", "clf", "t.csv", "--out", tmp_path / "codes.npy")
     rows = CANCER.data[:400, :10]

@@ -72,7 +72,7 @@ def _write(trained: Any, rows: str, out: str, made: Made, *, overwrite: bool) ->
     from stacked.written_tables import check_name, written_table  # noqa: PLC0415
 
     path = named_path(out, "--out")
-    check_name(path, overwrite=overwrite)
+    check_name(path, rows, overwrite=overwrite)
     table = rows_for(trained, rows)
     shape = (len(table), len(made.columns))
     with written_table(path, shape, made.dtype, made.columns, made.name) as values:

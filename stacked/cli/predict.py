@@ -44,7 +44,7 @@ def _write(network: Any, rows: str, out: str, *, overwrite: bool) -> None:
     from stacked.written_tables import check_name, write_lines  # noqa: PLC0415
 
     path = named_path(out, "--out")
-    check_name(path, (".csv",), overwrite=overwrite)
+    check_name(path, rows, (".csv",), overwrite=overwrite)
     table = _finite_rows(network, rows)
     write_lines(path, _lines(network, table))
     typer.echo(f"{len(table):,} predictions written to {out}")

@@ -42,7 +42,7 @@ def search(
 
     Example: stacked search encoder library.csv --queries new.csv -k 5
     """
-    path = _checked(out, overwrite=overwrite)
+    path = _checked(out, (rows, queries), overwrite=overwrite)
     found = _found(model, rows, queries, k, depth, device)
     if path is None:
         csv.writer(sys.stdout, lineterminator="\n").writerows(_lines(found))
@@ -53,14 +53,15 @@ def search(
         typer.echo(f"{found.numbers.size:,} pairs written to {out}")
 
 
-def _checked(out: str | None, *, overwrite: bool) -> Path | None:
+def _checked(out: str | None, tables: Sequence[str], *, overwrite: bool) -> Path | None:
     from stacked.paths import named_path  # noqa: PLC0415 - slow to import
     from stacked.written_tables import check_name  # noqa: PLC0415
 
     if out is None:
         return None
     path = named_path(out, "--out")
-    check_name(path, (".csv",), overwrite=overwrite)
+    for table in tables:
+        check_name(path, table, (".csv",), overwrite=overwrite)
     return path
 
 
