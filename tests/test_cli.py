@@ -270,15 +270,28 @@ from stacked.cli.guard import guarded, new_app
 def wait() -> None:
     print("ready", flush=True)
     time.sleep(100)
+class Collected:
+    def __del__(self) -> None:  # Python drops what is raised here
+        print("ready", flush=True)
+        time.sleep(5)
+def collect() -> None:
+    Collected()
+    time.sleep(100)
 app = new_app()
 app.command()(guarded(wait))
+app.command()(guarded(collect))
 app()
 """
 
 
-def test_ctrl_c_ends_a_process_with_one_line():
+@pytest.mark.parametrize("command", ["wait", "collect"])
+def test_ctrl_c_ends_a_process_with_one_line(command):
     with subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", INTERRUPTED, command],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as running:
         assert running.stdout.readline() == "ready\n"
         time.sleep(0.2)

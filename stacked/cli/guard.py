@@ -1,11 +1,22 @@
 """How commands speak: warnings in one line, bad input with one line and 2, Ctrl-C with one line and 130."""
 
+import contextlib
 import functools
 import inspect
+<<<<<<< HEAD
 import re
 import traceback
 import warnings
 from collections.abc import Callable, Iterable
+=======
+import os
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+>>>>>>> c967ff5 (Ctrl-C is not lost while an object is collected)
 from typing import Annotated, Any
 
 import typer
@@ -37,7 +48,7 @@ def guarded(command: Callable[..., None], interrupted: str = "interrupted") -> C
     @functools.wraps(command)
     def run(*args: Any, debug: bool, **kwargs: Any) -> None:
         try:
-            with warnings.catch_warnings():  # which puts back what shows them
+            with _no_interrupt_lost(), warnings.catch_warnings():  # which puts back what shows them
                 warnings.simplefilter("always", StackedWarning)
                 warnings.showwarning = _show
                 command(*args, **kwargs)
@@ -56,6 +67,7 @@ def guarded(command: Callable[..., None], interrupted: str = "interrupted") -> C
     return run
 
 
+<<<<<<< HEAD
 def with_flags(message: str, names: Iterable[str]) -> str:
     """A message of the library, which names its parameters, in which those that are flags here are named so.
 
@@ -70,6 +82,24 @@ def with_flags(message: str, names: Iterable[str]) -> str:
 def _is_flag(parameter: inspect.Parameter) -> bool:
     kinds = getattr(parameter.annotation, "__metadata__", ())
     return any(isinstance(kind, typer.models.OptionInfo) for kind in kinds)
+=======
+@contextlib.contextmanager
+def _no_interrupt_lost() -> Iterator[None]:
+    """Have Ctrl-C repeated where Python drops it: while an object, such as a lock that is released, is collected."""
+    others = sys.unraisablehook
+
+    def hook(dropped: "sys.UnraisableHookArgs") -> None:
+        if dropped.exc_type is KeyboardInterrupt:  # soon, for what is raised here is dropped as well
+            threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT)).start()
+        else:
+            others(dropped)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = others
+>>>>>>> c967ff5 (Ctrl-C is not lost while an object is collected)
 
 
 def _show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
