@@ -16,8 +16,8 @@ lint: $(INSTALLED)
 types: $(INSTALLED)
 	$(BIN)/mypy
 
-tests: $(INSTALLED)
-	$(BIN)/python -m pytest
+tests: $(INSTALLED)  ## in two processes of one thread each; who is done takes over tests of the other
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 docs: $(INSTALLED)  ## the reference of every public name, from the docstrings
 	$(BIN)/python -m pdoc --docformat numpy --output-directory build/docs stacked
