@@ -3,6 +3,7 @@
 Rows without a label belong to the training side of every split: they are pretrained on, and nothing else.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from stacked.randomness import Seeded, Stream
 from stacked.rows import Array, Rows, as_rows, fingerprint
 from stacked.splits import Split
 from stacked.targets import Target
+from stacked.wording import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,10 +53,10 @@ class LabelledTable:
         _check_lengths("labels", as_rows(self.rows, "rows"), self.target)
         check_number("test_fraction", self.test_fraction, 0.01, 0.5)
         check_number("validation_fraction", self.validation_fraction, 0, 0.5)
-        if self.test is None:
-            self._check_parts()
-        else:
+        if self.test is not None:
             self._check_test(*self.test)
+        self._check_shares()
+        self._check_classes()
 
     @property
     def is_fixed(self) -> bool:
@@ -70,6 +72,11 @@ class LabelledTable:
     def n_trained(self) -> int:
         """Labelled rows of the training side, those to validate on among them."""
         return self.target.n_labelled - (self.n_tested if self.test is None else 0)
+
+    @property
+    def n_validated(self) -> int:
+        """Labelled rows of the training side that a seed validates on."""
+        return _share(self.n_trained, self.validation_fraction)
 
     @property
     def test_to_train(self) -> float:
@@ -110,19 +117,35 @@ class LabelledTable:
         drawn: NDArray[np.int64] = numbers[drawn_share(classes, fraction, stream)]
         return drawn
 
-    def _check_parts(self) -> None:
-        labels = self.target.values[self.target.labelled]
-        if not 0 < self.n_tested < len(labels):
-            expected, received = "labelled rows for both sides", f"{self.test_fraction} of {len(labels)} rows"
-            raise mismatch(
-                "test_fraction", expected=expected, received=received, remedy="label more rows, or change it"
-            )
-        counts = np.bincount(labels) if self.target.is_classes else np.array([len(labels)])
-        if counts.min() < 2:
-            expected = "at least two rows of every class, to part them"
-            received = f"{counts.min()} of class {self.target.classes[int(counts.argmin())]!r}"
-            remedy = "add rows of this class, leave it out, or name a test file"
+    def _check_shares(self) -> None:
+        """Whether each part that is drawn has rows, and leaves some."""
+        n_labelled = self.target.n_labelled
+        drawn = [("test_fraction", self.test_fraction, self.n_tested, n_labelled)] if self.test is None else []
+        if self.validation_fraction > 0:
+            drawn.append(("validation_fraction", self.validation_fraction, self.n_validated, self.n_trained))
+        for name, fraction, n_drawn, n in drawn:
+            if not 0 < n_drawn < n:
+                expected, received = "labelled rows for both sides", f"{fraction} of {n} rows"
+                raise mismatch(name, expected=expected, received=received, remedy="label more rows, or change it")
+
+    def _check_classes(self) -> None:
+        """Whether every class keeps a row to train on, whatever the seed draws."""
+        if not self.target.is_classes:
+            return
+        counts = np.bincount(self.target.values[self.target.labelled], minlength=len(self.target.classes))
+        rarest = int(counts.argmin())
+        if self._left_of(int(counts[rarest])) < 1:
+            least = next(n for n in itertools.count(1) if self._left_of(n) >= 1)
+            received = f"{counts[rarest]} of class {self.target.classes[rarest]!r}"
+            expected = f"at least {counted(least, 'row')} of every class, to part them"
+            remedy = "add rows of this class, leave it out, or draw smaller shares"
             raise mismatch("labels", expected=expected, received=received, remedy=remedy)
+
+    def _left_of(self, n: int) -> int:
+        """How many of a class of `n` rows are left to train on where most are drawn."""
+        if self.test is None:
+            n -= _most(n, self.n_tested, self.target.n_labelled)
+        return n - _most(n, self.n_validated, self.n_trained)
 
     def _check_test(self, rows: Rows, target: Target) -> None:
         _check_lengths("test labels", as_rows(rows, "test rows", self.rows.shape[1]), target)
@@ -142,14 +165,23 @@ def labels_of(target: Target, numbers: NDArray[np.int64]) -> Array:
 def drawn_share(classes: Array, fraction: float, stream: Stream) -> NDArray[np.bool_]:
     """Which of some rows are drawn, shape `(n,)`: a share of all, rounded, and of each class to within one row.
 
-    The rows are put in random order within their classes, class after class, and so many are taken at even distances.
+    The rows are put in random order within their classes, and these in random order too; so many are then taken at
+    even distances from a random start. So every row is as likely to be drawn, those of small classes as any other.
     """
-    order = stream.permutation(len(classes)).numpy()
-    order = order[np.argsort(classes[order], kind="stable")]
-    reached = np.array([_share(n, fraction) for n in range(len(classes) + 1)])
-    drawn = np.zeros(len(classes), bool)
+    n, (known, of_class) = len(classes), np.unique(classes, return_inverse=True)
+    order = stream.permutation(n).numpy()
+    places = stream.permutation(len(known)).numpy()
+    order = order[np.argsort(places[of_class[order]], kind="stable")]
+    start = int(stream.permutation(n)[0])
+    reached = (np.arange(n + 1) * _share(n, fraction) + start) // n
+    drawn = np.zeros(n, bool)
     drawn[order] = np.diff(reached) > 0
     return drawn
+
+
+def _most(n: int, n_drawn: int, n_all: int) -> int:
+    """The most of `n` rows that `drawn_share` takes where it takes so many of all."""
+    return -(-n * n_drawn // n_all)
 
 
 def _share(n: int, fraction: float) -> int:

@@ -21,6 +21,11 @@ def target(missing=0, classes=CLASSES):
     return as_target(raw, "classification")
 
 
+def rare(count):
+    """Two classes, one of which has so many rows."""
+    return as_target(np.where(np.arange(N) < count, "rare", "often").astype(object))
+
+
 def numbers_of(rows):
     return (np.asarray(rows[:])[:, 0] / 2).astype(int)
 
@@ -34,18 +39,34 @@ def parts(split):
 @pytest.mark.parametrize("n", [2, 7, 50, 203])
 def test_every_class_gives_its_share_to_within_one_row(n, fraction):
     classes = np.random.default_rng(n).integers(0, 4, n)
-    drawn = drawn_share(classes, fraction, Seeded(3).stream("any"))
-    assert abs(drawn.sum() - fraction * n) <= 0.5
-    for each in range(4):
-        assert abs(drawn[classes == each].sum() - fraction * (classes == each).sum()) < 1
+    for seed in range(20):
+        drawn = drawn_share(classes, fraction, Seeded(seed).stream("any"))
+        assert drawn.sum() == int(fraction * n + 0.5)
+        for each in range(4):
+            assert abs(drawn[classes == each].sum() - drawn.sum() * (classes == each).mean()) < 1
 
 
-def test_within_a_class_every_row_is_drawn_as_often():
-    drawn = np.array([drawn_share(CLASSES, 0.2, Seeded(seed).stream("any")) for seed in range(1000)])
-    for each in range(3):
-        of_class = drawn[:, each == CLASSES]
-        share = of_class[0].mean()  # the same for every seed
-        assert np.abs(of_class.mean(axis=0) - share).max() < 4.5 * np.sqrt(share * (1 - share) / 1000)
+@pytest.mark.parametrize(
+    ("classes", "fraction"),
+    [
+        (CLASSES, 0.2),
+        (np.repeat(np.arange(20), 4), 0.2),
+        (np.repeat([0, 1, 2], [2, 3, 95]), 0.15),
+        (np.zeros(7), 0.5),
+    ],
+    ids=["three", "many small", "rare", "numbers"],
+)
+def test_every_row_is_drawn_as_often(classes, fraction):
+    n_seeds, share = 1500, int(fraction * len(classes) + 0.5) / len(classes)
+    drawn = np.array([drawn_share(classes, fraction, Seeded(seed).stream("any")) for seed in range(n_seeds)])
+    assert np.abs(drawn.mean(axis=0) - share).max() < 4.5 * np.sqrt(share * (1 - share) / n_seeds)
+
+
+def test_small_classes_are_drawn_from_in_every_combination():
+    """Of six classes of two rows three give a test row: each of the 20 choices comes up."""
+    classes = np.repeat(np.arange(6), 2)
+    drawn = [drawn_share(classes, 0.25, Seeded(seed).stream("any")) for seed in range(400)]
+    assert len({tuple(classes[one]) for one in drawn}) == 20
 
 
 def test_every_row_is_on_one_side_and_those_without_a_label_are_trained_on():
@@ -107,8 +128,24 @@ def test_labels_are_whole_numbers_where_there_are_no_gaps():
         ({"test_fraction": 0.6}, "test_fraction: expected a number from 0.01 to 0.5, received 0.6"),
         ({"validation_fraction": -1}, "validation_fraction: expected a number from 0 to 0.5, received -1"),
         (
-            {"target": as_target(np.where(np.arange(N) == 7, "rare", "often").astype(object))},
-            "labels: expected at least two rows of every class, to part them, received 1 of class 'rare'; add rows",
+            {"target": rare(1)},
+            "labels: expected at least 2 rows of every class, to part them, received 1 of class 'rare'; add rows",
+        ),
+        (
+            {"target": rare(2), "test_fraction": 0.4, "validation_fraction": 0.4},
+            "labels: expected at least 4 rows of every class, to part them, received 2 of class 'rare'; add rows",
+        ),
+        (
+            {"target": rare(1), "test": (NUMBERED, rare(3)), "validation_fraction": 0.2},
+            "labels: expected at least 2 rows of every class, to part them, received 1 of class 'rare'; add rows",
+        ),
+        (
+            {"target": Target(np.where(np.arange(N) < 4, np.arange(N) % 2, -1), ("0", "1")), "test_fraction": 0.1},
+            "test_fraction: expected labelled rows for both sides, received 0.1 of 4 rows; label more",
+        ),
+        (
+            {"validation_fraction": 0.002},
+            "validation_fraction: expected labelled rows for both sides, received 0.002 of",
         ),
         (
             {"target": as_target(np.where(np.arange(N) < 9, 0.5, np.nan), "regression"), "test_fraction": 0.01},
@@ -124,6 +161,25 @@ def test_labels_are_whole_numbers_where_there_are_no_gaps():
 def test_what_cannot_be_parted_is_told(given, message):
     with pytest.raises(StackedError, match=message):
         LabelledTable(**{"rows": NUMBERED, "target": target()} | given)
+
+
+@pytest.mark.parametrize("with_test", [False, True])
+@pytest.mark.parametrize(("test_fraction", "validation_fraction"), [(0.5, 0.5), (0.2, 0.0), (0.3, 0.1), (0.5, 0.01)])
+def test_a_table_that_is_taken_can_be_parted_by_every_seed(with_test, test_fraction, validation_fraction):
+    random = np.random.default_rng(7)
+    for _ in range(30):
+        values = np.concatenate([np.arange(3), random.choice(3, random.integers(2, 30), p=[0.1, 0.1, 0.8])])
+        rows, classes = as_rows(np.zeros((len(values), 1))), Target(values, ("a", "b", "c"))
+        shares = {"test_fraction": test_fraction, "validation_fraction": validation_fraction}
+        try:
+            table = LabelledTable(rows, classes, (rows, classes) if with_test else None, **shares)
+        except StackedError:
+            continue
+        for seed in range(100):
+            split = table.split(seed)
+            assert set(split.y_train) == {0, 1, 2}
+            assert len(split.y_test) > 0
+            assert (split.validation is not None) == (validation_fraction > 0)
 
 
 def test_other_values_have_other_fingerprints():
