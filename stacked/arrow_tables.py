@@ -4,6 +4,7 @@ Only this file imports pyarrow. Cells of text are read as text and made numbers 
 named with its line; where all cells of a column in a block are plain numbers, that takes one pass.
 """
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -121,29 +122,32 @@ class ParquetTable:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            open_plain(path).close()
-            with pyarrow.parquet.ParquetFile(path) as file:
-                self._schema, n_rows = file.schema_arrow, file.metadata.num_rows
-        except (pa.ArrowException, OSError) as error:
-            raise _damaged(path, "a Parquet file", error) from error
+        with _parquet(path) as file:
+            self._schema, n_rows = file.schema_arrow, file.metadata.num_rows
         self.names = tuple(self._schema.names)
         check_names(self.names, str(path))
         if n_rows == 0:
             raise mismatch(str(path), expected="at least one row", received="none", remedy="check the source")
 
     def batches(self, columns: list[str]) -> Iterator[Any]:
-        try:
-            with pyarrow.parquet.ParquetFile(self.path, buffer_size=_PAGE_BYTES, pre_buffer=False) as file:
-                yield from file.iter_batches(max(1, _BLOCK_CELLS // len(columns)), columns=columns)
-        except (pa.ArrowException, OSError) as error:
-            raise _damaged(self.path, "a whole Parquet file", error) from error
+        with _parquet(self.path) as file:
+            yield from file.iter_batches(max(1, _BLOCK_CELLS // len(columns)), columns=columns)
 
     def place(self, row: int) -> str:
         return f"row {row}"
 
     def dtype_of(self, columns: tuple[str, ...]) -> str:
         return "float32" if all(self._schema.field(name).type in _NARROW for name in columns) else "float64"
+
+
+@contextlib.contextmanager
+def _parquet(path: Path) -> Iterator[Any]:
+    try:
+        open_plain(path).close()
+        with pyarrow.parquet.ParquetFile(path, buffer_size=_PAGE_BYTES, pre_buffer=False) as file:
+            yield file
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, "a Parquet file", error) from error
 
 
 def open_table(place: Place) -> Table:

@@ -19,8 +19,8 @@ from stacked.errors import DivergedError, check_choice
 from stacked.feedforward import Feedforward
 from stacked.feedforward_settings import ClassifierSettings, RegressorSettings
 from stacked.regressor import FeedforwardRegressor
-from stacked.rows import Rows, value_range, within_0_and_1
-from stacked.scaling import KINDS
+from stacked.rows import Rows
+from stacked.scaling import KINDS, scaling_for
 from stacked.scoring import Trained, first_weights, outcome_of
 from stacked.seeds import fit_classifiers, fit_stacks
 from stacked.splits import Split, Splits
@@ -144,7 +144,7 @@ def run_arm(arms: Mapping[str, Arm], recipe: Recipe, data: Splits, name: str, se
     """Pretrain, fine-tune and test the arm of this name with one seed; with details of seed 0."""
     began = time.perf_counter()
     split = data.split(seed)
-    scaling = scaling_of(recipe, split.x_train)
+    scaling = scaling_for(recipe.scaling, split.x_train)
     network, stack = _network(recipe, seed, scaling), None
     if arms[name].layers:
         stack = _stack(arms[name], recipe, seed, scaling)
@@ -161,7 +161,7 @@ def run_seeds(
     """The same with several seeds of one split, which train together and share the time equally."""
     began = time.perf_counter()
     split = data.split(seeds[0])
-    scaling = scaling_of(recipe, split.x_train)
+    scaling = scaling_for(recipe.scaling, split.x_train)
     networks = [_network(recipe, seed, scaling) for seed in seeds]
     stacks: list[StackedAutoencoder] = []
     failures: list[DivergedError | None] = [None] * len(seeds)
@@ -187,13 +187,6 @@ def run_seeds(
         outcome_of(one, split, detailed=seed == 0) if failure is None else Outcome({}, failure=str(failure))
         for one, seed, failure in zip(trained, seeds, failures, strict=True)
     ]
-
-
-def scaling_of(recipe: Recipe, rows: Rows) -> str:
-    """The kind of scaling for these training rows."""
-    if recipe.scaling != "auto":
-        return recipe.scaling
-    return "none" if within_0_and_1(value_range(rows)) else "min_max"
 
 
 def _network(recipe: Recipe, seed: int, scaling: str) -> Feedforward:

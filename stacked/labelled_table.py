@@ -14,7 +14,7 @@ from stacked.picked_rows import picked
 from stacked.randomness import Seeded, Stream
 from stacked.rows import Array, Rows, as_rows, fingerprint
 from stacked.splits import Split
-from stacked.targets import Target
+from stacked.targets import Target, labels_of
 from stacked.wording import counted
 
 
@@ -154,12 +154,6 @@ class LabelledTable:
             remedy = "read them with the classes of the training labels"
             received = f"classes {target.classes}" if target.is_classes else "numbers"
             raise mismatch("test labels", expected=expected, received=received, remedy=remedy)
-
-
-def labels_of(target: Target, numbers: NDArray[np.int64]) -> Array:
-    """Labels as networks are trained on them: whole numbers, or floats with NaN where there is none."""
-    values, labelled = target.values[numbers], target.labelled[numbers]
-    return values if labelled.all() else np.where(labelled, values, np.nan)
 
 
 def drawn_share(classes: Array, fraction: float, stream: Stream) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from stacked.errors import StackedError, mismatch
 from stacked.paths import open_plain
 from stacked.rows import Array, Rows, as_rows
 
-_RAISED = (ValueError, TypeError, ArithmeticError, RuntimeError, MemoryError, SyntaxError, tokenize.TokenError)
+RAISED = (ValueError, TypeError, ArithmeticError, RuntimeError, MemoryError, SyntaxError, tokenize.TokenError)
 """What NumPy makes of damaged files, whose headers it reads as Python."""
 
 
@@ -35,6 +35,6 @@ def map_array(path: Path) -> Array:
     except OSError as error:
         reason = f"expected a file of numpy.save, but it cannot be read: {error.strerror}"
         raise StackedError(f"{path}: {reason}; check the name of the file") from error
-    except _RAISED as error:
+    except RAISED as error:
         received, remedy = f"what does not read as one ({error})", "check that it is whole, and was saved as a table"
         raise mismatch(str(path), expected="a file of numpy.save", received=received, remedy=remedy) from error

@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import tokenize
 import warnings
 import zipfile
 import zlib
@@ -16,16 +15,14 @@ from numpy.lib import format as npy
 from stacked.collected import collected
 from stacked.columns import listed
 from stacked.errors import StackedError, mismatch
+from stacked.npy import RAISED
 from stacked.paths import open_plain
 from stacked.rows import Array
 
 _PIECE = 2**20
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-_RAISED = (
-    *(ValueError, TypeError, ArithmeticError, RuntimeError, MemoryError, SyntaxError, tokenize.TokenError, EOFError),
-    *(zipfile.BadZipFile, zlib.error),
-)
-"""What zipfile and NumPy make of damaged files."""
+_RAISED = (*RAISED, EOFError, zipfile.BadZipFile, zlib.error)
+"""What NumPy and zipfile make of damaged files."""
 
 
 class _Head(NamedTuple):

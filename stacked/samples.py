@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from stacked.picked_rows import picked
 from stacked.randomness import Seeded, Stream
 from stacked.rows import Array, Rows
 from stacked.wording import counted
@@ -24,14 +25,11 @@ class Sample(NamedTuple):
 
 
 def sampled(rows: Rows, most: int, seed: int = 0) -> Sample:
-    """All rows of a table of at most `most`, and otherwise so many that are drawn at random by the seed.
-
-    Only the rows that are drawn are read.
-    """
+    """All rows of a table of at most `most`, and otherwise so many that are drawn at random by the seed."""
     if len(rows) <= most:
         return Sample(np.asarray(rows[:]), np.arange(len(rows)), len(rows))
     numbers = drawn(len(rows), most, Seeded(seed).stream("sample"))
-    return Sample(np.concatenate([np.asarray(rows[k : k + 1]) for k in numbers.tolist()]), numbers, len(rows))
+    return Sample(np.asarray(picked(rows, numbers)[:]), numbers, len(rows))
 
 
 def drawn(n: int, most: int, stream: Stream) -> Array:

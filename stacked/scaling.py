@@ -15,7 +15,7 @@ from torch import Tensor
 
 from stacked.devices import numpy_dtype
 from stacked.errors import check_choice, mismatch
-from stacked.rows import Array, Rows, blocks, to_tensor, value_range
+from stacked.rows import Array, Rows, blocks, to_tensor, value_range, within_0_and_1
 from stacked.scaled_rows import ScaledRows
 
 KINDS = ("none", "min_max", "standard")
@@ -72,6 +72,13 @@ def learnt_scaling(kind: str, rows: Rows, name: str = "x") -> Scaling | None:
         mean += difference * len(values) / n
     shift, scale = (low, high - low) if kind == "min_max" else (mean, np.sqrt(squares / n))
     return Scaling(kind, origin + shift, np.where((high > low) & (scale > 0), scale, 1.0))
+
+
+def scaling_for(kind: str, rows: Rows) -> str:
+    """The kind of scaling that "auto" stands for: min_max where some value leaves [0, 1]; another kind as it is."""
+    if kind != "auto":
+        return kind
+    return "none" if within_0_and_1(value_range(rows)) else "min_max"
 
 
 def maybe_scaled(rows: Rows, scaling: Scaling | None, dtype: torch.dtype) -> Rows:

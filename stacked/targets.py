@@ -94,6 +94,12 @@ def as_target(raw: Any, task: str = "auto", classes: Sequence[str] = (), name: s
     return _classes(values, there, tuple(classes), name)
 
 
+def labels_of(target: Target, numbers: NDArray[np.int64] | slice = slice(None)) -> Array:
+    """Labels of some rows as networks are trained on them: whole numbers, or floats with NaN where there is none."""
+    values, labelled = target.values[numbers], target.labelled[numbers]
+    return values if labelled.all() else np.where(labelled, values, np.nan)
+
+
 def described(target: Target) -> str:
     """A target in words, such as "2 classes: B (357), M (212); 12 rows without label"."""
     missing = len(target.values) - target.n_labelled

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from stacked import StackedError
-from stacked.labelled_table import LabelledTable, drawn_share, labels_of
+from stacked.labelled_table import LabelledTable, drawn_share
 from stacked.randomness import Seeded
 from stacked.rows import as_rows
-from stacked.targets import Target, as_target
+from stacked.targets import Target, as_target, labels_of
 
 N = 203
 NUMBERED = as_rows(np.arange(2 * N, dtype=np.float64).reshape(N, 2))

@@ -23,7 +23,7 @@ from stacked import (
     orders,
 )
 from stacked.arms import arms_of
-from stacked.comparison import Recipe, Run, finished_runs, run_arm, scaling_of
+from stacked.comparison import Recipe, Run, finished_runs, run_arm
 from stacked.error_table import RMSE, tabulate
 from stacked.hdf5_rows import DatasetRows
 from stacked.labelled_table import LabelledTable
@@ -31,6 +31,7 @@ from stacked.own_comparison import compare_on
 from stacked.picked_rows import PickedRows
 from stacked.recipes import Given, recipe_for
 from stacked.rows import as_rows
+from stacked.scaling import scaling_for
 from stacked.targets import as_target
 from stacked.trial_folder import TrialFolder
 
@@ -193,9 +194,7 @@ def test_a_table_larger_than_the_buffer_is_trained_on_where_it_lies(arm, tmp_pat
     [("auto", 1.0, "none"), ("auto", 1.1, "min_max"), ("none", 5.0, "none"), ("standard", 0.5, "standard")],
 )
 def test_rows_are_scaled_where_they_leave_0_to_1(kind, high, scaling):
-    training = TrainingConfig()
-    recipe = Recipe(ClassifierSettings((2, 3)), training, training, scaling=kind)
-    assert scaling_of(recipe, as_rows(np.array([[0.0, high], [0.5, 0.5]]))) == scaling
+    assert scaling_for(kind, as_rows(np.array([[0.0, high], [0.5, 0.5]]))) == scaling
 
 
 @pytest.fixture(scope="module")

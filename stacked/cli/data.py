@@ -9,7 +9,7 @@ from stacked.errors import mismatch
 if TYPE_CHECKING:
     from stacked.checkpoint import Model
     from stacked.provenance import Provenance
-    from stacked.rows import Array, Rows
+    from stacked.rows import Rows
     from stacked.targets import Target
 
 
@@ -79,14 +79,6 @@ def rows_for(model: "Model", name: str) -> "Rows":
     return read_labelled(name, None, like=model.provenance).rows
 
 
-def labels_for_training(target: "Target") -> "Array":
-    """The labels as `Feedforward.fit` takes them: NaN where a row has none."""
-    import numpy as np  # noqa: PLC0415 - slow to import
-
-    labels: Array = np.where(target.labelled, target.values, np.nan) if not target.labelled.all() else target.values
-    return labels
-
-
 def labelled_for(model: "Model", name: str, labels: str | None) -> Labelled:
     """The rows and labels that a model is measured on."""
     known = known_of(model)
@@ -118,15 +110,6 @@ def known_of(model: "Model") -> "Provenance":
     if known.classes or not isinstance(model, FeedforwardClassifier):
         return known
     return replace(known, classes=tuple(map(str, range(model.settings.sizes[-1]))))
-
-
-def scaling_for(kind: str, rows: "Rows") -> str:
-    """The kind of scaling that "auto" stands for: min_max where some value leaves [0, 1]."""
-    from stacked.rows import value_range, within_0_and_1  # noqa: PLC0415 - slow to import
-
-    if kind != "auto":
-        return kind
-    return "none" if within_0_and_1(value_range(rows)) else "min_max"
 
 
 def loaded(name: str, device: str = "cpu", *kinds: str) -> Any:

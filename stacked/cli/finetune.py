@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stacked.cli import options
-from stacked.cli.data import labels_for_training, loaded, place_of_labels, read_labelled
+from stacked.cli.data import loaded, place_of_labels, read_labelled
 from stacked.cli.guard import guarded
 from stacked.cli.trainings import free_folder, given, keep, kept_run, last_epoch, training_config
 from stacked.cli.watching import Log, Tensorboard, watchers
@@ -65,6 +65,8 @@ def finetune(
 
     Example: stacked finetune encoder t.csv --labels diagnosis --out classifier
     """
+    from stacked.targets import labels_of  # noqa: PLC0415 - slow to import
+
     folder = free_folder(out, "the model", overwrite=overwrite)
     encoder = loaded(model, device)
     table = read_labelled(rows, place_of_labels(encoder, rows, labels), task, like=encoder.provenance.without_classes)
@@ -76,7 +78,7 @@ def finetune(
     training = training_config(table.target.n_labelled, optimizer, descent, how)
     watching = watchers(log, tensorboard)
     with kept_run(folder, overwrite=overwrite) as run:
-        network.fit(table.rows, labels_for_training(table.target), training, run=run, callbacks=watching)
+        network.fit(table.rows, labels_of(table.target), training, run=run, callbacks=watching)
         keep(network, table, folder, run)
     typer.echo(f"labels: {_described(table.target)}")
     typer.echo(f"{network.what} {'-'.join(map(str, network.settings.sizes))}: {last_epoch(network.history)}")

@@ -3,20 +3,14 @@
 import contextlib
 import functools
 import inspect
-<<<<<<< HEAD
-import re
-import traceback
-import warnings
-from collections.abc import Callable, Iterable
-=======
 import os
+import re
 import signal
 import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
->>>>>>> c967ff5 (Ctrl-C is not lost while an object is collected)
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any
 
 import typer
@@ -67,7 +61,6 @@ def guarded(command: Callable[..., None], interrupted: str = "interrupted") -> C
     return run
 
 
-<<<<<<< HEAD
 def with_flags(message: str, names: Iterable[str]) -> str:
     """A message of the library, which names its parameters, in which those that are flags here are named so.
 
@@ -82,7 +75,8 @@ def with_flags(message: str, names: Iterable[str]) -> str:
 def _is_flag(parameter: inspect.Parameter) -> bool:
     kinds = getattr(parameter.annotation, "__metadata__", ())
     return any(isinstance(kind, typer.models.OptionInfo) for kind in kinds)
-=======
+
+
 @contextlib.contextmanager
 def _no_interrupt_lost() -> Iterator[None]:
     """Have Ctrl-C repeated where Python drops it: while an object, such as a lock that is released, is collected."""
@@ -99,7 +93,6 @@ def _no_interrupt_lost() -> Iterator[None]:
         yield
     finally:
         sys.unraisablehook = others
->>>>>>> c967ff5 (Ctrl-C is not lost while an object is collected)
 
 
 def _show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:

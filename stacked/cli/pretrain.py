@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stacked.cli import options
-from stacked.cli.data import read_unlabelled, scaling_for
+from stacked.cli.data import read_unlabelled
 from stacked.cli.guard import guarded
 from stacked.cli.one_voice import one_voice
 from stacked.cli.trainings import free_folder, given, keep, kept_run, last_epoch, training_config
@@ -78,6 +78,7 @@ def pretrain(
     """
     from stacked.layer_files import layers_named  # noqa: PLC0415 - slow to import
     from stacked.ranks import joined_ranks  # noqa: PLC0415
+    from stacked.scaling import scaling_for  # noqa: PLC0415
     from stacked.stack import StackedAutoencoder  # noqa: PLC0415
 
     with joined_ranks(device) as ranks, one_voice(ranks):
