@@ -166,7 +166,7 @@ def test_ctrl_c_ends_with_one_line(folder):
         (["--labels", "kind", "--jobs", "0"], "--jobs: expected a whole number of at least 1, received 0"),
         (["--labels", "kind", "--scaling", "log"], "scaling: expected one of 'none', 'min_max', 'standard', 'auto'"),
         (["--labels", "kind", "--task", "regression"], "kind: expected numbers for regression, received text"),
-        (["--labels", "kind", "--test-fraction", "0.9"], "test_fraction: expected a number from 0.01 to 0.5"),
+        (["--labels", "kind", "--test-fraction", "0.9"], "--test-fraction: expected a number from 0.01 to 0.5"),
         (["--labels", "kind", "--patience", "3"], "patience: expected validation rows, received none"),
         (["--labels", "kind", "--test", "other.csv"], "other.csv"),
         (["--labels", "y.npy", "--test", "x.npy"], "--test-labels: expected where the labels are, received nothing"),
