@@ -75,7 +75,7 @@ class FeedforwardClassifier(Feedforward):
         return cls._above(stack, n_classes, seed, settings, freeze=freeze)
 
     def head(self) -> ClassHead:
-        return ClassHead(self.settings.output, self.settings.sizes[-1])
+        return ClassHead(self.settings.output, self.settings.sizes[-1], self.provenance.classes)
 
     def labels_of(self, labels: Any, n_rows: int, name: str) -> tuple[Array, NDArray[np.bool_]]:
         return as_classes(labels, n_rows, self.settings.sizes[-1], name)

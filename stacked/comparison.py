@@ -7,7 +7,7 @@ output layer and order of rows, so that differences are paired.
 import functools
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +150,7 @@ def run_arm(arms: Mapping[str, Arm], recipe: Recipe, data: Splits, name: str, se
         stack = _stack(arms[name], recipe, seed, scaling)
         stack.fit(split.x_train, validation=_rows_of(split), progress=False, run=scratch / "layers")
         network.transfer(stack)
+    _name_classes(network, split)
     before, x, y, run = first_weights(network), split.x_train, split.y_train, scratch / "classifier"
     network.fit(x, y, recipe.finetuning, validation=split.validation, progress=False, run=run)
     return outcome_of(Trained(network, stack, before, time.perf_counter() - began), split, detailed=seed == 0)
@@ -171,6 +172,8 @@ def run_seeds(
         for network, stack, failure in zip(networks, stacks, failures, strict=True):
             if failure is None:
                 network.transfer(stack)
+    for network in networks:
+        _name_classes(network, split)
     before = [first_weights(network) for network in networks]
     going = [k for k, failure in enumerate(failures) if failure is None]
     if going:
@@ -199,6 +202,11 @@ def _network(recipe: Recipe, seed: int, scaling: str) -> Feedforward:
 def _stack(arm: Arm, recipe: Recipe, seed: int, scaling: str) -> StackedAutoencoder:
     how: dict[str, Any] = {"seed": seed, "dtype": recipe.dtype, "device": recipe.device, "scaling": scaling}
     return StackedAutoencoder(arm.layers, recipe.pretraining, **how)
+
+
+def _name_classes(network: Feedforward, split: Split) -> None:
+    """Have it speak of classes by their names, where it warns."""
+    network.provenance = replace(network.provenance, classes=split.classes)
 
 
 def _rows_of(split: Split) -> Rows | None:

@@ -1,6 +1,7 @@
 """Heads: what the outputs of a feedforward network stand for, classes or numbers."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -45,12 +46,14 @@ class ClassHead(Head):
         As in `ClassifierSettings`.
     n_classes : int
         Number of classes.
+    names : sequence of str
+        What they are called; empty where they are known by number.
     """
 
     selection_figure = "validation_error_rate"
 
-    def __init__(self, output: str, n_classes: int) -> None:
-        self.output, self._n_classes = class_output(output), n_classes
+    def __init__(self, output: str, n_classes: int, names: Sequence[str] = ()) -> None:
+        self.output, self._n_classes, self._names = class_output(output), n_classes, names
         self._one_hot: Tensor | None = None
 
     def targets(self, labels: Tensor, like: Tensor) -> Tensor:
@@ -64,7 +67,7 @@ class ClassHead(Head):
         }
 
     def symptoms(self, logits: Tensor, labels: Tensor) -> list[str]:
-        return signs_of_chance(self._classes(logits), labels)
+        return signs_of_chance(self._classes(logits), labels, self._names)
 
     def _classes(self, logits: Tensor) -> Tensor:
         return self.output.values(logits).argmax(dim=1)

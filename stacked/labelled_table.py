@@ -103,6 +103,7 @@ class LabelledTable:
             labels_of(target, numbers),
             numbers,
             (picked(self.rows, validating), labels_of(self.target, validating)) if len(validating) else None,
+            self.target.classes,
         )
 
     def fingerprints(self) -> dict[str, str]:

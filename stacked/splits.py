@@ -16,6 +16,7 @@ class Split(NamedTuple):
     `y_test`: the same, without gaps.
     `test_numbers`: by which the test rows are known in the table that they come from.
     `validation`: rows and labels that belong to neither side; None where there are none.
+    `classes`: what the classes are called; empty where they are known by number, or there are none.
     """
 
     x_train: Rows
@@ -24,6 +25,7 @@ class Split(NamedTuple):
     y_test: Array
     test_numbers: NDArray[np.int64] | range
     validation: tuple[Rows, Array] | None = None
+    classes: tuple[str, ...] = ()
 
 
 class Splits(Protocol):

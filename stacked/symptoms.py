@@ -57,19 +57,22 @@ def _silent(codes: Tensor, activation: Activation) -> tuple[str, Tensor]:
     return "saturated", low.all(dim=0) | high.all(dim=0)
 
 
-def signs_of_chance(predicted: Tensor, classes: Tensor) -> list[str]:
+def signs_of_chance(predicted: Tensor, classes: Tensor, names: Sequence[str] = ()) -> list[str]:
     """Whether a classifier is no better than one that always says the same.
 
     Parameters
     ----------
     predicted, classes : Tensor
         Shape `(n,)`, of a sample of rows.
+    names : sequence of str
+        Of the classes, by which they are told; without them they are by number.
     """
     counts = torch.bincount(classes)
     most, right = int(counts.max()), int(predicted.eq(classes).sum())
     if right > most or most == len(classes):
         return []
-    always = f"always saying class {int(counts.argmax())}"
+    usual = int(counts.argmax())
+    always = f"always saying class {repr(names[usual]) if usual < len(names) else usual}"
     return [f"it recognises {right:,} of {len(classes):,} training rows, and {always} is right for {most:,}"]
 
 

@@ -198,3 +198,32 @@ def test_every_flag_is_explained():
     for name in inspect.signature(verb).parameters:
         if name not in ("rows", "out"):
             assert f"--{name.replace('_', '-')}" in shown
+
+
+def test_warnings_name_classes_as_the_table_does():
+    with open("t.csv", "w", newline="") as file:
+        random = np.random.default_rng(0).random((40, 3)).tolist()
+        csv.writer(file).writerows([("p", "q", "k"), *((a, b, "rare" if a < 0.1 else "usual") for a, b, _ in random)])
+    flags = ["--layers", "plain:3", "--seeds", "1", *SHORT]
+    ended = compare("t.csv", "--labels", "k", *flags)
+    assert ended.exit_code == 0, ended.output
+    assert re.search(
+        r"warning: plain, seed 0: classifier .* always saying class 'usual' is right for \d+", ended.stderr
+    )
+    given = ["t.csv", "--labels", "k", "--epochs", "1", "--out"]
+    CliRunner().invoke(app, ["pretrain", *given, "enc", "--layers", "plain:3"])
+    ended = CliRunner().invoke(app, ["finetune", "enc", *given, "clf"])
+    assert ended.exit_code == 0, ended.output
+    assert re.search(r"classifier 2-3-2: .* always saying class 'usual' is right for \d+", ended.stderr)
+
+
+def test_shares_that_may_leave_a_class_nothing_are_refused_before_any_work(folder):
+    with open("t.csv", "w", newline="") as file:
+        random = np.random.default_rng(0).random((40, 2)).tolist()
+        csv.writer(file).writerows(
+            [("p", "k"), *((a, "rare" if i < 2 else "usual") for i, (a, _) in enumerate(random))]
+        )
+    ended = compare("t.csv", "--labels", "k", "--test-fraction", "0.5", "--validation-fraction", "0.5", *SHORT)
+    assert ended.exit_code == 2
+    assert "expected at least 4 rows of every class, to part them, received 2 of class 'rare'" in ended.stderr
+    assert [path.name for path in folder.iterdir()] == ["t.csv"]

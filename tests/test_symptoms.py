@@ -21,6 +21,8 @@ from stacked import (
     Variational,
 )
 from stacked.dense import Dense
+from stacked.estimators import PretrainedClassifier
+from stacked.provenance import Provenance
 from stacked.symptoms import FEWEST, signs_in_layers, signs_of_chance
 from stacked.training import STEPS_BETWEEN_CHECKS
 
@@ -152,6 +154,24 @@ def test_a_classifier_at_chance_is_told(rows):
     said = "after training, it recognises 50 of 130 training rows, and always saying class 1 is right for 80"
     with pytest.warns(StackedWarning, match=f"classifier 12-4-2: {said}"):
         FeedforwardClassifier((12, 4, 2)).fit(rows, labels, CONFIG, callbacks=[At(21, always_first)])
+
+
+def test_a_class_is_named_where_its_name_is_known(rows):
+    def always_first(model):
+        model.layers[-1].weight.zero_()
+        model.layers[-1].bias[:] = torch.tensor([1.0, 0.0])
+
+    classifier = FeedforwardClassifier((12, 4, 2))
+    classifier.provenance = Provenance(classes=("benign", "malignant"))
+    with pytest.warns(StackedWarning, match="and always saying class 'malignant' is right for 80"):
+        classifier.fit(rows, np.repeat([0, 1], [50, 80]), CONFIG, callbacks=[At(21, always_first)])
+    assert classifier.provenance.classes == ("benign", "malignant")
+
+
+def test_an_estimator_speaks_of_its_own_classes(rows):
+    labels = np.repeat(["benign", "malignant"], [50, 80])
+    with pytest.warns(StackedWarning, match="and always saying class 'malignant' is right for 80"):
+        PretrainedClassifier("plain:4", epochs=1, finetune_epochs=1, learning_rate=1e-9).fit(rows, labels)
 
 
 def test_a_classifier_above_chance_is_not_told(rows):

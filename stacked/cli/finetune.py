@@ -1,5 +1,6 @@
 """`stacked finetune`: put an output layer on a pretrained encoder, train all of it with labels, and save it."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -77,6 +78,7 @@ def finetune(
     descent = given(learning_rate=learning_rate, momentum=momentum)
     training = training_config(table.target.n_labelled, optimizer, descent, how)
     watching = watchers(log, tensorboard)
+    network.provenance = replace(network.provenance, classes=table.target.classes)  # for what training has to say
     with kept_run(folder, overwrite=overwrite) as run:
         network.fit(table.rows, labels_of(table.target), training, run=run, callbacks=watching)
         keep(network, table, folder, run)

@@ -114,7 +114,7 @@ class Pretrained(Layerwise):
         )
         check_plan(network.network(above=0), config, n_labelled, has_validation=False, name=f"the {network.what}")
         network.transfer(stack.fit(x, progress=False), freeze=self.freeze)
-        network.fit(x, labels, config, progress=False)
         stack.provenance = network.provenance = self._provenance(x, n_labelled, classes)
+        network.fit(x, labels, config, progress=False)
         self.stack_ = stack
         return network
