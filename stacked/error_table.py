@@ -1,5 +1,6 @@
 """The table of a comparison: errors of every arm, seed by seed, and what they say together."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,8 @@ class Measure:
         By which figures are multiplied to be shown.
     digits : str
         The format in which they then are.
+    highest : float
+        No figure is larger; none is below 0.
     """
 
     figure: str
@@ -31,14 +34,15 @@ class Measure:
     unit: str
     factor: float
     digits: str
+    highest: float
 
     def shown(self, value: float | None) -> str:
         """A figure for people."""
         return "-" if value is None else format(self.factor * value, self.digits)
 
 
-ERROR_RATE = Measure("error_rate", "test error rate, per cent", "points", 100, "z.2f")
-RMSE = Measure("rmse", "test error, root mean square", "", 1, "z.4g")
+ERROR_RATE = Measure("error_rate", "test error rate, per cent", "points", 100, "z.2f", 1.0)
+RMSE = Measure("rmse", "test error, root mean square", "", 1, "z.4g", math.inf)
 MEASURES = {measure.figure: measure for measure in (ERROR_RATE, RMSE)}
 
 
@@ -49,6 +53,9 @@ def tabulate(
 
     Failed runs have no error: they are listed, and left out of means and pairs. Collapsed runs count, except in the
     figures "among healthy", which show what they do.
+
+    Of few runs Student's intervals reach beyond what an error can be: below 0, or a rate beyond 1. They end there,
+    and so do those of differences; that leaves out no mean, so that they hold it as often as before.
     """
     by_arm = {name: sorted((run for run in runs if run.arm == name), key=lambda run: run.seed) for name in arms}
     healthy = {name: [run for run in of_arm if not run.collapsed] for name, of_arm in by_arm.items()}
@@ -63,7 +70,14 @@ def tabulate(
 
 
 def _pairs(by_arm: Mapping[str, Sequence[Run]], measure: Measure, test_to_train: float) -> list[dict[str, Any]]:
-    return compare_pairs({name: _errors(of_arm, measure) for name, of_arm in by_arm.items()}, test_to_train)
+    pairs = compare_pairs({name: _errors(of_arm, measure) for name, of_arm in by_arm.items()}, test_to_train)
+    return [_ending_at(pair, -measure.highest, measure.highest) for pair in pairs]
+
+
+def _ending_at(summary: dict[str, Any], low: float, high: float) -> dict[str, Any]:
+    """The same with the interval of the mean cut off where no mean can lie."""
+    ends = summary["interval_95"]
+    return {**summary, "interval_95": ends and (max(low, ends[0]), min(high, ends[1]))}
 
 
 def _errors(runs: Sequence[Run], measure: Measure) -> dict[int, float]:
@@ -87,7 +101,7 @@ def _summary(runs: Sequence[Run], measure: Measure, test_to_train: float) -> dic
     healthy = list(_errors([run for run in runs if not run.collapsed], measure).values())
     explained = [run.r2 for run in runs if run.r2 is not None]
     return {
-        **summarise(list(_errors(runs, measure).values()), test_to_train),
+        **_ending_at(summarise(list(_errors(runs, measure).values()), test_to_train), 0.0, measure.highest),
         **({"mean_r2": summarise(explained)["mean"]} if measure is RMSE else {}),
         "collapsed": sum(run.collapsed for run in runs),
         "failed": sum(bool(run.failure) for run in runs),

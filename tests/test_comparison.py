@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.datasets import load_digits
 
 from stacked import (
@@ -20,7 +21,7 @@ from stacked import (
     TrainingConfig,
 )
 from stacked.comparison import Arm, Recipe, Run, finished_runs, run_arm, run_seeds
-from stacked.error_table import tabulate
+from stacked.error_table import RMSE, tabulate
 from stacked.trial import run_trial
 from stacked.trial_folder import TrialFolder
 
@@ -30,6 +31,7 @@ ARMS = [
     Arm("random"),
 ]
 NAMES = [arm.name for arm in ARMS]
+RATES = {"a": [0.1, 0.9], "b": [0.05, 0.11]}
 
 
 @pytest.fixture(scope="module")
@@ -191,3 +193,31 @@ def test_collapsed_runs_count_in_pairs_except_among_healthy():
     assert (summary["pairs"][0]["n"], summary["pairs_among_healthy"][0]["n"]) == (2, 1)
     assert summary["pairs"][0]["mean_difference"] == pytest.approx(0.25)
     assert summary["pairs_among_healthy"][0]["mean_difference"] == pytest.approx(0.1)
+
+
+def test_intervals_end_where_errors_do():
+    """Of two runs Student's intervals are twelve standard errors wide on either side."""
+    runs = [Run(name, seed, rate, rmse=rate) for name, of in RATES.items() for seed, rate in enumerate(of)]
+    summary = tabulate(list(RATES), runs)["summary"]
+    b = stats.t.interval(0.95, 1, np.mean(RATES["b"]), stats.sem(RATES["b"]))
+    assert [one["interval_95"] for one in summary["arms"].values()] == [(0.0, 1.0), (0.0, pytest.approx(b[1]))]
+    (pair,) = summary["pairs"]
+    assert pair["interval_95"] == (-1.0, 1.0)
+    summary = tabulate(list(RATES), runs, RMSE)["summary"]
+    low, high = summary["arms"]["a"]["interval_95"]
+    assert (low, high) == (0.0, pytest.approx(stats.t.interval(0.95, 1, 0.5, stats.sem(RATES["a"]))[1]))
+    assert high > 1
+    (pair,) = summary["pairs"]
+    difference = np.subtract(RATES["a"], RATES["b"])
+    expected = stats.t.interval(0.95, 1, difference.mean(), stats.sem(difference))
+    assert pair["interval_95"] == pytest.approx(expected)
+
+
+def test_cutting_intervals_off_costs_no_coverage():
+    """Three rates of a mean of 2 %, whose intervals mostly begin below 0."""
+    rates = np.random.default_rng(0).beta(2, 98, (1000, 3))
+    tables = [tabulate(["a"], [Run("a", *run) for run in enumerate(row)]) for row in rates.tolist()]
+    cut = [table["summary"]["arms"]["a"]["interval_95"] for table in tables]
+    whole = stats.t.interval(0.95, 2, rates.mean(axis=1), stats.sem(rates, axis=1))
+    assert np.mean([low == 0 for low, _ in cut]) > 0.5
+    assert [low <= 0.02 <= high for low, high in cut] == ((whole[0] <= 0.02) & (whole[1] >= 0.02)).tolist()
