@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from conftest import Interrupting
 from typer.testing import CliRunner
 
 from stacked import (
@@ -65,18 +66,8 @@ def test_a_first_epoch_under_way_has_no_figures(tmp_path):
     slowly = TrainingConfig(epochs=5, batch_size=10)
     for _ in range(2):  # the second attempt makes the first step
         with pytest.raises(KeyboardInterrupt):
-            fit(ROWS, np.arange(60) % 2, slowly, run=RunDirectory(tmp_path, 0), callbacks=[InterruptAfter(2)])
+            fit(ROWS, np.arange(60) % 2, slowly, run=RunDirectory(tmp_path, 0), callbacks=[Interrupting(3)])
     assert run_summary(tmp_path)[1:] == ["classifier: in epoch 1 of 5, no epoch is complete"]
-
-
-class InterruptAfter(Callback):
-    def __init__(self, steps):
-        self.left = steps
-
-    def on_step(self, training, n_rows):
-        self.left -= 1
-        if self.left < 0:
-            raise KeyboardInterrupt
 
 
 def test_inspect_shows_it(tmp_path):
