@@ -102,7 +102,7 @@ def _of_arm(worst: Mistakes, contents: Contents) -> Html:
 
 
 def _told(worst: Mistakes, i: int) -> str:
-    sure = f" ({percent(worst.share[i]).split('.')[0]}{NBSP}%)" if worst.share else ""
+    sure = f" ({number(100 * worst.share[i], '.1f')}{NBSP}%)" if worst.share else ""
     return f"taken for {worst.predicted[i]}{sure}, is {worst.true[i]}"
 
 
