@@ -24,7 +24,7 @@ def image_comparison(folder, arms=ARMS, classes=tuple("0123456789"), **more):
     rng = np.random.default_rng(0)
     runs = [run for arm, name in enumerate(arms) for run in error_rates(rng, arm, name)]
     data = {"source": "digits.npy", "rows": 1797, "labelled": 1797, "classes": list(classes), "test": ""}
-    details = keep(folder, arms, rng, blobs(rng, 12), {"predicted": 3, "true": 5, "probability": 0.98})
+    details = keep(folder, arms, rng, blobs(rng, 12), {"predicted": 3, "true": 5, "probability": 0.9987})
     write(folder, {**tabulate(arms, runs), "data": data, "details": details, **more})
 
 

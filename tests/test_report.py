@@ -296,7 +296,7 @@ def test_rows_that_are_no_pictures_are_told_in_numbers(pages):
 
 def test_pictures_of_mistakes_say_what_was_taken_for_what(pages):
     page = Page(pages["images"])
-    assert page.text.count("taken for 3 (98\N{NO-BREAK SPACE}%), is 5") == 3 * 4
+    assert page.text.count("taken for 3 (99.9\N{NO-BREAK SPACE}%), is 5") == 3 * 4
     assert [given["alt"] for given in page.all("img")].count("Test row 1") == 1
 
 
