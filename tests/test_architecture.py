@@ -54,6 +54,7 @@ ORDER = [
     *("estimators.classifier", "estimators.regressor", "estimators"),
     *("trial", "trial_folder", "campaign", "scoring", "comparison", "arms", "recipes"),
     *("signed_rank", "statistics", "error_table", "conclusion", "printed", "results", "measures", "scores"),
+    *("ticks", "short_names"),
     *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter"),
     *("plots.losses", "plots.weights", "plots.codes", "plots.column_errors", "plots.embedding", "plots.confusion"),
     *("plots", "model_plots", "own_comparison"),

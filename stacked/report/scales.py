@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_MOST_TICKS = 6
+from stacked.ticks import logarithmic_ticks, round_numbers
+
 LARGEST = 1e100
 """No axis reaches beyond, so that differences and ratios of its ends are numbers."""
 
@@ -25,8 +26,8 @@ class Scale:
 
     def ticks(self) -> list[float]:
         """From two to six round values between the ends."""
-        found = _logarithmic_ticks(self.low, self.high) if self.logarithmic else []
-        return found if len(found) >= 3 else _round_numbers(self.low, self.high)
+        found = logarithmic_ticks if self.logarithmic else round_numbers
+        return found(self.low, self.high)
 
 
 def drawable(value: object) -> bool:
@@ -47,22 +48,3 @@ def scale_of(values: Iterable[float], *, bent_beyond: float = 8, margin: float =
     largest = max(abs(low), abs(high), 1 / LARGEST)
     room = (high - low) * margin if high - low > 1e-9 * largest else 0.1 * largest
     return Scale(low - room if low < 0 else max(0.0, low - room), high + room)
-
-
-def _round_numbers(low: float, high: float) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten."""
-    step = 10.0 ** math.floor(math.log10((high - low) / 2))
-    while (high - low) / step > _MOST_TICKS - 1:
-        step *= 2.5 if f"{step:e}".startswith("2") else 2
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [float(f"{i * step:.10g}") for i in range(first, last + 1)]
-
-
-def _logarithmic_ticks(low: float, high: float) -> list[float]:
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for factors in ((1, 2, 5), (1, 3), (1,)):
-        ticks = [float(f"{factor}e{power}") for power in powers for factor in factors]
-        found = [tick for tick in ticks if low <= tick <= high]
-        if len(found) <= _MOST_TICKS:
-            return found
-    return found[:: math.ceil(len(found) / _MOST_TICKS)]
