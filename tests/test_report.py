@@ -15,11 +15,12 @@ from PIL import Image
 from scipy import stats
 from typer.testing import CliRunner
 
-from stacked import Denoising, Plain, StackedError
+from stacked import Denoising, Plain, StackedError, load_stack
 from stacked.cli import app
 from stacked.comparison import Run
 from stacked.error_table import tabulate
 from stacked.report import write_report
+from stacked.report.charts import Curve, legend
 from stacked.report.html import Html, element, joined
 from stacked.report.pictures import image_side, mosaic, png, signed_colours
 from stacked.report.scales import Scale, scale_of
@@ -465,6 +466,48 @@ def test_signs_have_colours_and_sizes_strengths():
 )
 def test_pictures_are_told_from_other_rows(n, names, side):
     assert image_side(n, names) == side
+
+
+def test_many_differences_are_several_drawings_with_one_axis(tmp_path):
+    reported_runs.table_comparison(tmp_path / "run", ["age"], [f"arm {k}" for k in range(12)])
+    text = write_report(tmp_path / "run").read_text()
+    drawn = [part.split("</svg>")[0] for part in text.split("<svg")[1:] if 'class="interval"' in part]
+    assert [part.count('class="interval"') for part in drawn] == [15, 15, 15, 15, 6]
+    below = [re.findall(r'<g class="across".*?</g>', part)[0].split("<text")[1:] for part in drawn]
+    assert all(
+        [re.sub(r'y="\d+"', "", tick) for tick in ticks] == [re.sub(r'y="\d+"', "", tick) for tick in below[0]]
+        for ticks in below
+    )
+
+
+def test_lines_of_many_arms_look_different():
+    curves = [Curve(f"arm {k}", k, is_dashed, [(0, 0), (1, 1)]) for k in range(16) for is_dashed in (False, True)]
+    looks = re.findall(r'<g class="(curve[^"]*)"', str(legend(curves)))
+    assert len(set(looks)) == len(curves)
+
+
+def test_differences_of_long_names_stay_different(tmp_path):
+    arms = [f"pretraining by a denoising autoencoder, variant {k}" for k in "abc"]
+    reported_runs.table_comparison(tmp_path / "run", ["age"], arms)
+    text = write_report(tmp_path / "run").read_text()
+    names = re.findall(r'class="name"[^>]*>([^<]*)<', text)
+    assert len(names) == 6
+    assert len(set(names)) == 6
+    assert all(
+        name.count(letter) for name, letters in zip(names, ("ab", "ac", "bc"), strict=False) for letter in letters
+    )
+    assert max(map(len, names)) <= 36
+
+
+def test_a_map_of_weights_names_its_columns_apart_and_tells_its_range(tmp_path):
+    columns = [f"the measured {part} of the flower" for part in ("length of a sepal", "length of a petal")]
+    reported_runs.saved_stack(tmp_path / "stack", 2, columns=tuple(columns))
+    text = write_report(tmp_path / "stack").read_text()
+    shown = re.findall(r'<g class="down"[^>]*>(.*?)</g>', text)[-1]
+    names = re.findall(r">([^<]+)<", shown)
+    assert len(set(names)) == 2
+    weights = load_stack(tmp_path / "stack").layers[0].encoder_layers[0].weight.detach().numpy()
+    assert f"From {weights.min():.3g} to {weights.max():.3g}.".replace("-", MINUS) in text
 
 
 @pytest.mark.parametrize("seed", range(50))

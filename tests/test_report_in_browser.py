@@ -18,9 +18,19 @@ RUNS = {
     "wide": lambda folder: reported_runs.image_comparison(
         folder, (LONG, "plain " * 20, "random"), (LONG,) * 10, command=f"stacked compare {LONG}.csv"
     ),
+    "many": lambda folder: reported_runs.table_comparison(folder, ["age"], [f"arm {k}" for k in range(12)]),
     "stack": reported_runs.saved_stack,
 }
+OVERLAPS = """
+[...document.querySelectorAll('svg')].flatMap(drawing => {
+  const places = [...drawing.querySelectorAll('text')].map(one => [one.textContent, one.getBoundingClientRect()]);
+  const cross = (a, b) => a.left < b.right && b.left < a.right && a.top + 3 < b.bottom && b.top + 3 < a.bottom;
+  return places.flatMap(([text, here], i) =>
+    places.slice(i + 1).filter(([_, there]) => cross(here, there)).map(([other]) => [text, other]));
+})
+"""
 OPEN_ALL = "document.querySelectorAll('details').forEach(one => one.open = true)"
+PAPER = 11 * 96 - 2 * 18 / 25.4 * 96  # pixels of the shorter kind of page, letter, between its margins
 WIDTH = "document.scrollingElement.scrollWidth"
 CONTRASTS = """
 (() => {
@@ -98,6 +108,12 @@ def test_letters_of_drawings_keep_their_size(page):
         assert all(12 <= height <= 20 for height in heights)
 
 
+@pytest.mark.parametrize("width", [320, 1280])
+def test_no_letters_of_drawings_are_written_over_others(page, width):
+    page.resize(width)
+    assert page.ask(OVERLAPS) == []
+
+
 def test_letters_stand_out_by_day_and_by_night(page):
     page.ask(OPEN_ALL)
     colours = []
@@ -142,6 +158,8 @@ def test_on_paper_figures_are_whole_and_all_is_open(page):
             " > one.closest('figure').getBoundingClientRect().bottom)"
         )
         assert page.ask(f"{outside}.length") == 0
+        heights = page.ask("[...document.querySelectorAll('svg')].map(one => one.getBoundingClientRect().height)")
+        assert max(heights) < PAPER, "a drawing that is higher than a page would be cut"
         hidden = (
             "[...document.querySelectorAll('details > div')].filter(one => one.getBoundingClientRect().height === 0)"
         )

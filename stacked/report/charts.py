@@ -4,23 +4,27 @@ Places are given in per cent of the drawing and sizes in pixels, so that a chart
 letters, dots and lines keep their size.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from stacked.report.html import Html, element, joined
 from stacked.report.scales import Scale
-from stacked.report.words import shortened
+from stacked.short_names import short_names
 
 Ticks = Sequence[tuple[float, str]]
 """Places along an axis, in per cent from its low end, and what is written there."""
 
-_LONGEST_NAME = 36
+LONGEST_NAME = 36
 """Letters that fit across a narrow chart."""
 
 _SHORT_NAME = 8
 
+_MOST_LINES = 15
+"""Lines of a drawing that fit on a page of paper."""
+
 N_STYLES = 8
-"""So many colours tell lines apart; the style sheet has them as `.s0` and so on."""
+"""So many colours tell lines apart, the style sheet has them as `.s0` and so on; later lines are dotted besides."""
 
 
 class Dot(NamedTuple):
@@ -59,17 +63,17 @@ class Curve(NamedTuple):
 
 def strips(rows: Sequence[Strip], ticks: Ticks, label: str) -> Html:
     """A line of dots for each arm, below its name, above one axis."""
-    height = 52 * len(rows) + 8
-    marks = [mark for i, row in enumerate(rows) for mark in _strip(row, 52 * i)]
-    return _drawing(height, joined(_across(ticks, height), *marks), label, class_="strips")
+    names = short_names([row.name for row in rows], LONGEST_NAME)
+    drawn = [partial(_strip, row, name) for row, name in zip(rows, names, strict=True)]
+    return _below_each_other(drawn, 52, None, ticks, label)
 
 
 def intervals(rows: Sequence[Interval], zero: float, ticks: Ticks, label: str) -> Html:
     """A dot in its interval for each difference, below its name, and a line where there is none."""
-    height = 46 * len(rows) + 8
     none = element("line", class_="zero", x1=_per_cent(zero), x2=_per_cent(zero), y1=0, y2="100%")
-    marks = [mark for i, row in enumerate(rows) for mark in _interval(row, 46 * i)]
-    return _drawing(height, joined(_across(ticks, height), none, *marks), label, class_="strips")
+    names = short_names([row.name for row in rows], LONGEST_NAME)
+    drawn = [partial(_interval, row, name) for row, name in zip(rows, names, strict=True)]
+    return _below_each_other(drawn, 46, none, ticks, label)
 
 
 def lines(curves: Sequence[Curve], x: Ticks, y: Ticks, label: str) -> Html:
@@ -109,6 +113,20 @@ def _drawing(height: int, body: Html, label: str, *, class_: str) -> Html:
     return element("svg", body, class_=class_, role="img", aria_label=label, width="100%", height=height)
 
 
+def _below_each_other(
+    drawn: Sequence[Callable[[int], list[Html]]], pitch: int, behind: Html | None, ticks: Ticks, label: str
+) -> Html:
+    """What is drawn so far down, line by line; many lines in several drawings, each with the same axis."""
+    parts = []
+    for start in range(0, len(drawn), _MOST_LINES):
+        part = drawn[start : start + _MOST_LINES]
+        height = pitch * len(part) + 8
+        marks = [mark for i, draw in enumerate(part) for mark in draw(pitch * i)]
+        body = joined(_across(ticks, height), behind, *marks)
+        parts.append(_drawing(height, body, "The same, continued" if start else label, class_="strips"))
+    return joined(*parts)
+
+
 def _across(ticks: Ticks, height: int) -> Html:
     """The ticks of the axis below, with lines through the drawing."""
     drawn = [_at(place, 0, place, 100) for place, _ in ticks]
@@ -132,23 +150,25 @@ def _at(x1: float, y1: float, x2: float, y2: float) -> Html:
     return element("line", **{name: _per_cent(place) for name, place in ends.items()})
 
 
-def _strip(row: Strip, top: int) -> list[Html]:
-    name = element("text", shortened(row.name, _LONGEST_NAME), class_="name", x=0, y=top + 14)
+def _strip(row: Strip, name: str, top: int) -> list[Html]:
     middle = top + 36
     place = _per_cent(row.median)
     median = element("line", class_="median", x1=place, x2=place, y1=middle - 13, y2=middle + 13)
-    return [name, median, *(_dot(i, dot, middle) for i, dot in enumerate(row.dots))]
+    return [_named(name, top), median, *(_dot(i, dot, middle) for i, dot in enumerate(row.dots))]
 
 
-def _interval(row: Interval, top: int) -> list[Html]:
+def _interval(row: Interval, name: str, top: int) -> list[Html]:
     middle = top + 33
     low, high = _per_cent(row.low), _per_cent(row.high)
-    name = element("text", shortened(row.name, _LONGEST_NAME), class_="name", x=0, y=top + 14)
     return [
-        name,
+        _named(name, top),
         element("line", class_="interval", x1=low, x2=high, y1=middle, y2=middle),
         element("circle", cx=_per_cent(row.middle), cy=middle, r=5),
     ]
+
+
+def _named(name: str, top: int) -> Html:
+    return element("text", name, class_="name", x=0, y=top + 14)
 
 
 def _dot(number: int, dot: Dot, middle: int) -> Html:
@@ -176,7 +196,7 @@ def _sample(curve: Curve) -> Html:
 
 
 def _style(curve: Curve) -> str:
-    return f"curve s{curve.style % N_STYLES}" + " dashed" * curve.is_dashed
+    return f"curve s{curve.style % N_STYLES}" + " later" * (curve.style >= N_STYLES) + " dashed" * curve.is_dashed
 
 
 def _per_cent(place: float) -> str:

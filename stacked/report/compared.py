@@ -1,15 +1,16 @@
 """The arms of a comparison: their figures with intervals, and their differences seed by seed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stacked.report.charts import Interval, intervals, ticks_of
+from stacked.report.charts import LONGEST_NAME, Interval, intervals, ticks_of
 from stacked.report.contents import ArmFigures, Comparison, Contents, Measure
 from stacked.report.figures import figure
 from stacked.report.html import Html, Piece, element, joined
 from stacked.report.scales import drawable, scale_of
 from stacked.report.tables import table
 from stacked.report.words import DASH, MINUS, NBSP, number, p_value
+from stacked.short_names import short_names
 from stacked.statistics import Pair, estimate_of, verdicts
 
 _PSEUDOMEDIAN = (
@@ -99,26 +100,34 @@ def _note(comparison: Comparison) -> Html:
 
 def _chart(comparison: Comparison) -> Html | None:
     """The differences that were tested as dots with their intervals, and where there is none."""
-    points = {
-        f"{pair['pair'][0]} {MINUS} {pair['pair'][1]}": estimate_of(pair, comparison.test_to_train)
-        for pair in comparison.pairs
-    }
-    known = {
-        name: (middle, (float(ends[0]), float(ends[1])))
-        for name, (middle, ends) in points.items()
+    estimates = [(pair, estimate_of(pair, comparison.test_to_train)) for pair in comparison.pairs]
+    known = [
+        (pair, (middle, (float(ends[0]), float(ends[1]))))
+        for pair, (middle, ends) in estimates
         if middle is not None and ends and all(map(drawable, ends))
-    }
+    ]
     if not known:
         return None
     measure = comparison.measure
-    scale = scale_of([0.0, *(end for _, ends in known.values() for end in ends)], bent_beyond=float("inf"))
+    scale = scale_of([0.0, *(end for _, (_, ends) in known for end in ends)], bent_beyond=float("inf"))
+    pairs = [pair for pair, _ in known]
     rows = [
         Interval(name, scale.place(low), scale.place(middle), scale.place(high))
-        for name, (middle, (low, high)) in known.items()
+        for name, (_, (middle, (low, high))) in zip(_names(pairs), known, strict=True)
     ]
     ticks = ticks_of(scale, {tick: measure.tick(tick).removesuffix(measure.unit) for tick in scale.ticks()})
     what = "Mean" if comparison.test_to_train else "Pseudomedian"
-    texts = [f"{name} {with_interval(*of_pair, measure)}" for name, of_pair in known.items()]
+    texts = [f"{f' {MINUS} '.join(pair['pair'])} {with_interval(*estimate, measure)}" for pair, estimate in known]
     drawn = intervals(rows, scale.place(0), ticks, f"{what} differences: " + "; ".join(texts))
     note = f"{what} difference with its 95{NBSP}% interval; below 0, the first of the two is better."
     return figure(f"{measure.name}, seed by seed{', in points' * measure.is_share}", note, drawn)
+
+
+def _names(pairs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What each difference is between; of names that are too long for a line, each is shortened."""
+    texts = [f" {MINUS} ".join(pair["pair"]) for pair in pairs]
+    if max(map(len, texts)) <= LONGEST_NAME:
+        return texts
+    arms = list(dict.fromkeys(arm for pair in pairs for arm in pair["pair"]))
+    short = dict(zip(arms, short_names(arms, (LONGEST_NAME - 3) // 2), strict=True))
+    return [f" {MINUS} ".join(short[arm] for arm in pair["pair"]) for pair in pairs]

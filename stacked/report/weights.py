@@ -10,8 +10,10 @@ from stacked.report.contents import Contents
 from stacked.report.figures import figure, side_by_side
 from stacked.report.html import Html, element, joined
 from stacked.report.pictures import data_uri, enlarged, image_side, mosaic, signed_colours
-from stacked.report.words import shortened
+from stacked.report.words import number
 from stacked.rows import Array
+from stacked.short_names import short_names
+from stacked.wording import counted
 
 _MOST = 64
 _WIDTH = 400
@@ -30,7 +32,7 @@ def weights(contents: Contents) -> Html | None:
 
 def _note(shape: tuple[int, ...], columns: Sequence[str]) -> str:
     n_units, n_columns = shape
-    units = f"{_MOST} of {n_units:,} units" if n_units > _MOST else f"{n_units} units"
+    units = f"{_MOST} of {n_units:,} units" if n_units > _MOST else counted(n_units, "unit")
     side = image_side(n_columns, columns)
     if side is not None:
         return f"{units}, as pictures of {side} by {side}; each is scaled to its own largest weight, and grey is 0."
@@ -40,7 +42,10 @@ def _note(shape: tuple[int, ...], columns: Sequence[str]) -> str:
 def _figure(name: str, of: Array, columns: Sequence[str]) -> Html:
     side, shown = image_side(of.shape[1], columns), np.nan_to_num(of[:_MOST].astype(np.float64), posinf=0, neginf=0)
     title = name[:1].upper() + name[1:]
-    return figure(title, "", _map(shown, columns, name) if side is None else _pictures(shown, side, name))
+    if side is not None:
+        return figure(title, "", _pictures(shown, side, name))
+    note = f"From {number(float(shown.min()), '.3g')} to {number(float(shown.max()), '.3g')}."
+    return figure(title, note, _map(shown, columns, name))
 
 
 def _pictures(shown: Array, side: int, name: str) -> Html:
@@ -54,5 +59,4 @@ def _map(shown: Array, columns: Sequence[str], name: str) -> Html:
     named = columns if len(columns) == shown.shape[1] <= _MOST_NAMES else ()
     height = 18 * shown.shape[1] if named else int(min(480, max(120, 8 * shown.shape[1])))
     label = f"Weights of {name}: {shown.shape[1]} columns by {len(shown)} units"
-    names = [shortened(column, _LONGEST_NAME) for column in named]
-    return heat_map(data_uri(signed_colours(shown.T)), names, height, label)
+    return heat_map(data_uri(signed_colours(shown.T)), short_names(named, _LONGEST_NAME), height, label)

@@ -36,11 +36,6 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
 
 
-def shortened(text: str, most: int) -> str:
-    """At most so many characters of a name."""
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
-
-
 def spelled(name: str) -> str:
     """The name of a figure or a setting as words."""
     return name.replace("_", " ").strip()
