@@ -217,7 +217,7 @@ def test_the_results_are_those_of_the_runs(compared, tmp_path):
         rates = [one.figures["error_rate"] for one in runs]
         assert results["arms"][arm]["error_rate"] == rates
         half = stats.t.ppf(0.975, 2) * np.std(rates, ddof=1) * np.sqrt(1 / 3 + 32 / 126)
-        expected = (np.mean(rates) - half, np.mean(rates) + half)
+        expected = (max(0, np.mean(rates) - half), min(1, np.mean(rates) + half))
         assert results["summary"]["arms"][arm]["interval_95"] == pytest.approx(expected, abs=1e-12)
 
 
