@@ -413,7 +413,7 @@ def test_without_a_name_the_file_lies_beside_the_folder(saved, tmp_path, monkeyp
 def test_a_file_is_replaced_only_when_told_so(saved):
     Path("out").write_text("mine")
     ended = command("no such model", "--format", "numpy", "--out", "out")
-    expected = "expected a name that is free, received one of a file; name another file, or pass --overwrite"
+    expected = "expected a name that is free, received a file that is there; choose another, or pass --overwrite"
     assert (ended.exit_code, ended.stderr) == (2, f"error: out: {expected}\n")
     assert Path("out").read_text() == "mine"
     assert command(saved, "--format", "numpy", "--out", "out", "--overwrite").exit_code == 0
@@ -433,7 +433,7 @@ def test_a_file_is_replaced_only_when_told_so(saved):
         ),
         (
             ["model", "--format", "numpy", "--depth", "4"],
-            "depth: expected at most 3, the layers there are, received 4",
+            "--depth: expected at most 3, the layers there are, received 4",
         ),
         (
             ["model", "--format", "numpy", "--out", "no/x"],

@@ -73,8 +73,12 @@ def with_flags(message: str, names: Iterable[str]) -> str:
 
 
 def _is_flag(parameter: inspect.Parameter) -> bool:
+    """Whether it is an option, and none that holds a path, which may be called like one."""
     kinds = getattr(parameter.annotation, "__metadata__", ())
-    return any(isinstance(kind, typer.models.OptionInfo) for kind in kinds)
+    return any(
+        isinstance(kind, typer.models.OptionInfo) and not (kind.metavar or "").startswith(("DIR", "FILE"))
+        for kind in kinds
+    )
 
 
 @contextlib.contextmanager
