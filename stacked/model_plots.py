@@ -87,7 +87,7 @@ def plot_filters(model: Model, path: Path, view: View) -> None:
     layer = 1 if view.layer is None else view.layer
     chain = _chain(model, layer)
     weights = reduce(lambda below, above: above @ below, [dense.weight.detach().cpu().numpy() for dense in chain])
-    title = f"Weights of {_layer_name(model, layer)}" + ", through the layers below" * (len(chain) > 1)
+    title = f"Weights of {_layer_name(model, layer)}" + _through(layer, len(chain))
     if view.image_shape is None:
         _check_columns(view.columns, weights.shape[1])
         weight_map(weights, view.columns, path, title=title)
@@ -193,6 +193,13 @@ def _layer_name(model: Model, layer: int) -> str:
         return f"layer {layer}: {'-'.join(map(str, model.settings.sizes[layer - 1 : layer + 1]))}"
     one = model.layers[layer - 1]
     return f"layer {layer}: {type(one.settings).__name__.lower()} {one.n_inputs}-{one.settings.n_units}"
+
+
+def _through(layer: int, n_products: int) -> str:
+    """What lies between the rows and the units whose weights are shown, if anything does."""
+    if n_products == 1:
+        return ""
+    return ", through the layers below" if layer > 1 else ", through its hidden layer"
 
 
 def _check_shape(image_shape: tuple[int, int], n_inputs: int) -> None:

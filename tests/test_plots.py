@@ -15,8 +15,10 @@ from stacked.plots import (
     confusion_matrix,
     embedding,
     error_distributions,
+    filter_tiles,
     loss_curves,
     page,
+    picture_rows,
     weight_map,
 )
 
@@ -54,6 +56,11 @@ def legend(figure):
 
 def ticks(axis):
     return [label.get_text() for label in axis.get_ticklabels()]
+
+
+def ticks_in_sight(axis):
+    low, high = sorted(axis.get_view_interval())
+    return [text for text, place in zip(ticks(axis), axis.get_ticklocs(), strict=True) if low <= place <= high]
 
 
 def overlaps(texts, figure):
@@ -107,6 +114,46 @@ def test_the_axis_shows_what_the_errors_are(drawn, arms, options, scale, label, 
     assert max(dots.get_offsets()[:, 0].max() for dots in axes.collections if len(dots.get_offsets()) > 1) == largest
 
 
+def places_of_names(figure):
+    """The height on the page of every name of an arm, and of its dots."""
+    (axes,), renderer = figure.axes, FigureCanvasAgg(figure).get_renderer()
+    names = [label.get_window_extent(renderer) for label in axes.get_yticklabels()]
+    dots = [each.get_offsets() for each in axes.collections if len(each.get_offsets()) > 1]
+    heights = [axes.transData.transform(of)[:, 1] for of in dots]
+    return [(name.y0 + name.y1) / 2 for name in names], heights
+
+
+@pytest.mark.parametrize("reference", [None, {"arm 1": [0.2] * 30, "arm 3": [0.3] * 30}])
+@pytest.mark.parametrize("n_seeds", [2, 3, 30])
+def test_names_of_arms_are_level_with_their_dots(drawn, n_seeds, reference):
+    arms = {f"arm {i}": RANDOM.uniform(0.1, 0.3, n_seeds) for i in range(5)}
+    names, dots = places_of_names(drawn(error_distributions, arms, reference=reference))
+    for name, heights in zip(names, dots, strict=False):
+        assert heights.mean() == pytest.approx(name, abs=3)
+    for name, heights in zip([names[1], names[3]], dots[5:], strict=False):
+        assert heights.max() < name - 10, "a reference is below"
+
+
+@pytest.mark.parametrize("ends", [(0.43, 0.71), (0.3, 0.3), (1e-4, 0.95), (0.04, 0.0401), (0.017, 0.09), (0.08, 0.6)])
+def test_ticks_of_error_rates_are_legible_however_narrow_the_range(drawn, ends):
+    figure = drawn(error_distributions, {"a": ends, "b": ends})
+    shown = [float(text.removesuffix(" %")) for text in ticks(figure.axes[0].xaxis)]
+    assert 2 <= len(shown) <= 7
+    assert shown == sorted(shown)
+    assert shown[-1] <= 100
+    assert_legible(figure)
+
+
+@pytest.mark.parametrize("errors", [(54.00001, 54.00003), (1e-9, 2e-9), (3e7, 4e7), (-3.0, 1e5)])
+def test_other_errors_are_written_whole(drawn, errors):
+    figure = drawn(error_distributions, {"a" * 90: errors, "b" * 90: []}, error="root mean square error")
+    (axes,) = figure.axes
+    assert "+" not in axes.xaxis.get_offset_text().get_text()
+    assert [text.get_text() for text in axes.texts] == ["no run has finished"]
+    assert axes.get_window_extent().width > 0.5 * figure.get_window_extent().width, "names leave room"
+    assert_legible(figure)
+
+
 # Losses
 
 
@@ -136,10 +183,13 @@ def test_losses_are_drawn_by_epoch_and_the_best_epoch_is_ringed(drawn):
 def test_error_rates_have_a_panel_and_steep_losses_a_logarithmic_axis(drawn):
     of = history([100.0, 1.0], validation_loss=[50.0, 1.0], validation_error_rate=[0.5, 0.25])
     figure = drawn(loss_curves, {"classifier": of})
-    assert [panel.get_title() for panel in figure.axes] == ["classifier", "classifier: error rate"]
+    assert [panel.get_title() for panel in figure.axes] == ["classifier", "classifier"]
+    assert [panel.get_ylabel() for panel in figure.axes] == ["loss", "error rate, per cent"]
     assert [panel.get_yscale() for panel in figure.axes] == ["log", "linear"]
-    assert figure.axes[1].texts[0].get_text() == "best validation: 0.25 in epoch 2"
+    assert ticks(figure.axes[0].yaxis) == ["1", "3", "10", "30", "100"]
+    assert figure.axes[1].texts[0].get_text() == "best validation: 25 in epoch 2"
     one = drawn(loss_curves, {"layer 1": history([1.0])})
+    assert ticks_in_sight(one.axes[0].xaxis) == ["1"]
     assert len(one.axes[0].lines[0].get_xdata()) == 1
     nothing = drawn(loss_curves, {"layer 1": history([math.nan, math.inf])})
     assert len(nothing.axes[0].lines) == 1
@@ -158,6 +208,33 @@ def test_a_heat_map_of_weights_has_a_line_for_each_named_column(drawn):
     assert (-low, high) == (np.abs(weights).max(), np.abs(weights).max())
     assert (panel.get_xlabel(), panel.get_ylabel()) == ("5 units", "4 columns")
     assert_legible(figure)
+
+
+def test_a_unit_has_a_whole_number_and_one_is_no_plural(drawn):
+    weights = drawn(weight_map, np.ones((1, 1)), ["age"]).axes[0]
+    assert ticks_in_sight(weights.xaxis) == ["1"]
+    assert (weights.get_xlabel(), weights.get_ylabel()) == ("1 unit", "1 column")
+    codes = drawn(code_map, RANDOM.random((9, 1)), bounds=(0.0, 1.0)).axes[0]
+    assert (ticks_in_sight(codes.xaxis), codes.get_xlabel()) == (["1"], "1 unit, by mean value")
+
+
+def test_names_that_begin_alike_stay_different(drawn):
+    names = [f"a long name of some column, number {k}" for k in range(4)]
+    shown = ticks(drawn(weight_map, np.ones((2, 4)), names).axes[0].yaxis)
+    assert len(set(shown)) == 4
+    assert [text[-1] for text in shown] == ["0", "1", "2", "3"]
+
+
+def test_filters_take_no_more_room_than_they_need_and_say_their_scale(drawn):
+    tiles = {"50 units": RANDOM.normal(size=(50, 64))}
+    figure = drawn(filter_tiles, tiles, image_shape=(8, 8))
+    assert figure.axes[0].images[0].get_array().shape == (7 * 9 - 1, 8 * 9 - 1)
+    assert "each scaled to its own largest weight" in figure.get_supxlabel()
+
+
+def test_few_pictures_are_not_blown_up(drawn):
+    figure = drawn(picture_rows, {"rows": RANDOM.random((2, 784)), "rebuilt": RANDOM.random((2, 784))})
+    assert figure.get_figheight() < 4
 
 
 def test_of_many_weights_the_largest_columns_are_shown(drawn):
@@ -207,9 +284,20 @@ def test_columns_stand_in_the_order_of_what_is_missed(drawn):
     panel = figure.axes[0]
     assert ticks(panel.yaxis) == ["b", "a", "c"]
     assert [text.get_text() for text in panel.texts] == ["1 %", "50 %", "300 %"]
-    np.testing.assert_allclose(panel.collections[1].get_offsets(), [[1, 0], [50, -1], [125, -2]])
-    assert panel.get_xlabel().endswith("\n1 constant columns are left out")
+    dots, arrows = panel.collections[1:]
+    np.testing.assert_allclose(dots.get_offsets(), [[1, 0], [50, -1]])
+    assert panel.get_xlabel().endswith("\narrows go beyond 125 %; 1 constant column left out")
+    np.testing.assert_allclose(arrows.get_offsets(), [[125, -2]])
+    assert len(arrows.get_paths()[0].vertices) < len(dots.get_paths()[0].vertices), "a triangle, not a circle"
     assert_legible(figure)
+
+
+def test_columns_that_fit_have_no_arrows_and_large_figures_no_exponents(drawn):
+    panel = drawn(column_errors, np.array([0.1, 1.25]), ["a", "b"]).axes[0]
+    assert len(panel.collections[2].get_offsets()) == 0
+    assert "arrow" not in panel.get_xlabel()
+    (text,) = drawn(column_errors, np.array([1234.5]), ["a"]).axes[0].texts
+    assert text.get_text() == "123,450 %"
 
 
 def test_of_many_columns_the_best_and_the_worst_are_shown(drawn):

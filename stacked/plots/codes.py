@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stacked.measures import silent_units
-from stacked.plots.page import COLOURS, INK, write
+from stacked.plots.page import COLOURS, INK, whole_numbers, write
 from stacked.rows import Array
+from stacked.wording import counted
 
 _LEVELS = 201
 """Quantiles that are drawn of each unit."""
@@ -41,11 +42,11 @@ def code_map(codes: Array, path: Path, *, title: str, bounds: tuple[float, float
     edges = (0.5, codes.shape[1] + 0.5, 100.0, 0.0)
     image = panel.imshow(levels, **shades, extent=edges, aspect="auto", interpolation="nearest")
     figure.colorbar(image, ax=panel, label="value of the unit")
-    panel.set_xlabel(f"{codes.shape[1]} units, by mean value")
+    panel.set_xlabel(f"{counted(codes.shape[1], 'unit')}, by mean value")
     panel.tick_params(axis="x", pad=9)  # room for marks
     panel.set_ylabel("share of the rows with a larger value")
     panel.set_yticks(range(0, 101, 20), [f"{level} %" for level in range(0, 101, 20)])
-    panel.locator_params(axis="x", integer=True)
+    whole_numbers(panel.xaxis)
     dead, saturated = (state[order] for state in silent_units(codes, bounds))
     _mark(panel, dead, "dead", ("^", COLOURS[1], -0.02))
     _mark(panel, saturated, "saturated", ("v", COLOURS[5], 1.02))

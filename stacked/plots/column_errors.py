@@ -4,20 +4,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stacked.plots.page import COLOURS, GREY, INK, in_short, write
+from stacked.plots.page import COLOURS, GREY, INK, write
 from stacked.rows import Array
+from stacked.short_names import short_names
+from stacked.ticks import round_numbers
+from stacked.wording import counted
 
 MOST = 50
 """Columns that are legible on a page; of more, as many of the best and of the worst."""
 _FURTHEST = 125.0
+"""Per cent at which the axis ends, or else one column without hope would leave no room for the others."""
+_LONGEST_NAME = 24
 
 
 def column_errors(missed: Array, columns: Sequence[str], path: Path, *, title: str) -> None:
     """A line for each column, the best above: what share of its variance the reconstruction misses.
 
-    Columns without variance are left out, and counted below.
+    Columns without variance are left out, and counted below. What goes beyond 125 % ends in an arrow.
 
     Parameters
     ----------
@@ -42,22 +48,21 @@ def column_errors(missed: Array, columns: Sequence[str], path: Path, *, title: s
     figure.suptitle(title, color=INK)
     end = min(_FURTHEST, float(percent.max(initial=1.0)))
     panel.axvline(100, color=GREY, linewidth=1, linestyle=":")
-    panel.hlines(heights, 0, np.minimum(percent, end), color=COLOURS[0], linewidth=1.5)
-    panel.scatter(np.minimum(percent, end), heights, s=20, color=COLOURS[0], zorder=3)
-    for height, share in zip(heights, percent, strict=True):
-        place = min(float(share), end) + 0.02 * end
-        panel.text(place, height, f"{share:.3g} %", va="center", fontsize=7, color=INK)
-    panel.set_yticks(heights, [in_short(columns[k]) if columns else str(k + 1) for k in shown], fontsize=8)
+    _draw(panel, percent, heights, end)
+    names = short_names([columns[k] if columns else str(k + 1) for k in shown], _LONGEST_NAME)
+    panel.set_yticks(heights, names, fontsize=8)
     panel.set_xlim(0, 1.12 * end)
+    panel.set_xticks(round_numbers(0.0, end))
     panel.set_ylim(heights.min(initial=0.0) - 0.7, 0.7)
     panel.xaxis.set_major_formatter("{x:g} %")
     panel.set_xlabel(
         "\n".join(
             [
                 "share of the variance that is missed; 100 %: no better than the mean",
-                *_left_out(
+                *_told(
+                    f"arrows go beyond {_FURTHEST:g} %" if (percent > end).any() else "",
                     f"the {MOST // 2} best and the {MOST // 2} worst of {len(order)} columns" if cut else "",
-                    f"{constant} constant columns are left out" if constant else "",
+                    f"{counted(constant, 'constant column')} left out" if constant else "",
                 ),
             ]
         )
@@ -67,6 +72,17 @@ def column_errors(missed: Array, columns: Sequence[str], path: Path, *, title: s
     write(figure, path)
 
 
-def _left_out(*words: str) -> list[str]:
+def _draw(panel: Axes, percent: Array, heights: Array, end: float) -> None:
+    """A line and a dot for each column, or an arrow where the axis ends before it; and the number beside it."""
+    beyond, places = percent > end, np.minimum(percent, end)
+    panel.hlines(heights, 0, places, color=COLOURS[0], linewidth=1.5)
+    for which, marker in ((~beyond, "o"), (beyond, ">")):
+        panel.scatter(places[which], heights[which], s=20, marker=marker, color=COLOURS[0], zorder=3)
+    for place, height, share in zip(places, heights, percent, strict=True):
+        words = f"{share:,.0f} %" if share >= 1000 else f"{share:.3g} %"
+        panel.text(place + 0.02 * end, height, words, va="center", fontsize=7, color=INK)
+
+
+def _told(*words: str) -> list[str]:
     said = "; ".join(filter(None, words))
     return [said] if said else []

@@ -7,8 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stacked.plots.page import INK, in_short, write
+from stacked.plots.page import INK, write
 from stacked.rows import Array
+from stacked.short_names import short_names
 
 _SIZES = ((10, 0.75, 9.0), (20, 0.5, 7.0), (50, 0.36, 5.5))
 """Up to so many classes: inches of a cell, points of the numbers in it."""
@@ -40,7 +41,7 @@ def confusion_matrix(counts: Array, classes: Sequence[str], path: Path, *, title
     inches = max(inches, _LEAST / n)
     totals, small = counts.sum(axis=1), max(points, 5.0)
     shares = counts / np.maximum(totals, 1)[:, None]
-    names = [in_short(name, 18) for name in classes]
+    names = short_names(classes, 18)
     lines = [f"{name}  ({total:,})" for name, total in zip(names, totals, strict=True)]
     upright = n > 2 and max(map(len, names)) > 3
     beside, below = _inches(lines, small) + 1.9, (_inches(names, small) if upright else 0.2) + 1.0

@@ -8,12 +8,12 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from stacked.callbacks import Record
-from stacked.plots.page import COLOURS, GREY, INK, panels, write
+from stacked.plots.page import COLOURS, GREY, INK, logarithmic, panels, whole_numbers, write
 from stacked.rows import Array
 
 _FIGURES = {
-    "losses": ("loss", "validation_loss"),
-    "error rate": ("validation_error_rate",),
+    "loss": ("loss", "validation_loss"),
+    "error rate, per cent": ("validation_error_rate",),
 }
 _NAMES = {
     "loss": "training loss, with noise and penalties",
@@ -26,9 +26,10 @@ _STEEP = 30
 
 
 class _Chart(NamedTuple):
-    """What one panel shows: the epochs, and figures by name."""
+    """What one panel shows: of what training, what stands along the axis, the epochs, and figures by name."""
 
     title: str
+    what: str
     epochs: Array
     figures: dict[str, Array]
 
@@ -68,11 +69,12 @@ def _charts(name: str, history: list[Record]) -> list[_Chart]:
     for what, names in _FIGURES.items():
         figures = {
             figure: np.array([record.get(figure, np.nan) for record in history], float)
+            * (1 if what == "loss" else 100)
             for figure in names
             if any(figure in record for record in history)
         }
         if figures:
-            charts.append(_Chart(name if what == "losses" else f"{name}: {what}", epochs, figures))
+            charts.append(_Chart(name, what, epochs, figures))
     return charts
 
 
@@ -103,11 +105,12 @@ def _dress(panel: Axes, chart: _Chart) -> None:
     values = np.concatenate(list(chart.figures.values()))
     finite = values[np.isfinite(values)]
     if len(finite) > 0 and finite.min() > 0 and finite.max() > _STEEP * finite.min():
-        panel.set_yscale("log")
-        low, high = panel.get_ylim()
-        panel.set_ylim(low, high * (high / low) ** 0.12)  # room for the words
+        room = (finite.max() / finite.min()) ** 0.06
+        panel.set_ylim(finite.min() / room, finite.max() * room**3)  # the upper end is for the words
+        logarithmic(panel, "y")
     else:
         panel.margins(y=0.15)
-    panel.locator_params(axis="x", integer=True)
+    whole_numbers(panel.xaxis)
     panel.set_xlabel("epoch")
+    panel.set_ylabel(chart.what)
     panel.spines[["top", "right"]].set_visible(False)

@@ -1,12 +1,18 @@
-"""What all figures share: colours, and how a figure becomes a PNG."""
+"""What all figures share: colours, axes, and how a figure becomes a PNG."""
 
 import io
+import math
+import textwrap
 from pathlib import Path
+from typing import Literal
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from stacked.files import write_atomically
+from stacked.ticks import MOST, logarithmic_ticks
 
 INK, GREY = "#222222", "#a3a3a3"
 COLOURS = (
@@ -32,12 +38,32 @@ def panels(titles: list[str], columns: int, size: tuple[float, float], title: st
     figure.suptitle(title, color=INK)
     axes = [figure.add_subplot(rows, columns, i + 1) for i in range(len(titles))]
     for panel, name in zip(axes, titles, strict=True):
-        panel.set_title(name, fontsize=10, color=INK)
+        panel.set_title(textwrap.fill(name, int(11 * size[0])), fontsize=10, color=INK)
     return figure, axes
+
+
+def whole_numbers(axis: Axis) -> None:
+    """Write whole numbers along an axis and no others, though there be but one."""
+    axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
+
+
+def logarithmic(panel: Axes, which: Literal["x", "y"], text: str = "{:g}", most: float = math.inf) -> None:
+    """Make an axis logarithmic, with round numbers up to `most` as `text` has them."""
+    panel.set(**{f"{which}scale": "log"})
+    axis = panel.xaxis if which == "x" else panel.yaxis
+    low, high = axis.get_view_interval()
+    ticks = [tick for tick in logarithmic_ticks(low, high, MOST) if tick <= most]
+    axis.set_ticks(ticks, [text.format(tick) for tick in ticks])
+    axis.set_ticks([], minor=True)
 
 
 def write(figure: Figure, path: Path) -> None:
     """Write the figure as a PNG, whole or not at all."""
+    for panel in figure.axes:
+        for axis in (panel.xaxis, panel.yaxis):
+            formatter = axis.get_major_formatter()
+            if isinstance(formatter, ScalarFormatter):
+                formatter.set_useOffset(False)  # numbers as they are, not what is to be added to one at the corner
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=150)
     write_atomically(path, png.getvalue())

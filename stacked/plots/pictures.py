@@ -8,6 +8,11 @@ import numpy as np
 from stacked.plots.page import INK, panels, write
 from stacked.rows import Array
 
+_LARGEST = 1.3
+"""Inches of the longer side of a picture, where few of them would be larger."""
+_NARROWEST = 6.0
+"""Inches of a strip, for the title to fit."""
+
 
 def filter_tiles(
     tiles: Mapping[str, Array], path: Path, *, title: str, image_shape: tuple[int, int] = (28, 28)
@@ -29,7 +34,8 @@ def filter_tiles(
         name: weights / np.maximum(np.abs(weights).max(axis=1, keepdims=True), np.finfo(weights.dtype).tiny)
         for name, weights in tiles.items()
     }
-    _mosaics(scaled, path, title, image_shape, (-1.0, 1.0))
+    note = "each scaled to its own largest weight: white is positive, black negative, grey 0"
+    _mosaics(scaled, path, title, image_shape, (-1.0, 1.0), note)
 
 
 def image_tiles(
@@ -54,8 +60,8 @@ def picture_rows(
     """
     height, width = image_shape
     longest = max(map(len, rows.values()))
-    inches = 10 / (longest * (width + 1))
-    size = (10.0, max(0.35, inches * (height + 1)))
+    inches = min(10 / (longest * (width + 1)), _LARGEST / max(height, width))
+    size = (max(_NARROWEST, inches * longest * (width + 1)), max(0.35, inches * (height + 1)))
     figure, axes = panels([""] * len(rows), 1, size, title)
     for panel, (name, pictures) in zip(axes, rows.items(), strict=True):
         strip = np.full((height, longest * (width + 1) - 1), np.nan)
@@ -75,20 +81,25 @@ def _mosaics(
     title: str,
     image_shape: tuple[int, int],
     limits: tuple[float, float],
+    note: str = "",
 ) -> None:
-    figure, axes = panels(list(tiles), 3, (3.6, 3.9) if len(tiles) > 1 else (6.0, 6.3), title)
-    for panel, pictures in zip(axes, tiles.values(), strict=True):
-        mosaic = _mosaic(pictures, image_shape, limits[1])
+    mosaics = [_mosaic(pictures, image_shape, limits[1]) for pictures in tiles.values()]
+    wide = 3.6 if len(tiles) > 1 else 6.0
+    high = wide * min(2.0, max(len(mosaic) / mosaic.shape[1] for mosaic in mosaics))
+    figure, axes = panels(list(tiles), 3, (wide, high + 0.3), title)
+    for panel, mosaic in zip(axes, mosaics, strict=True):
         panel.imshow(mosaic, cmap="gray", vmin=limits[0], vmax=limits[1], interpolation="nearest")
         panel.axis("off")
+    figure.supxlabel(note, fontsize=8, color=INK)
     write(figure, path)
 
 
 def _mosaic(pictures: Array, image_shape: tuple[int, int], background: float) -> Array:
-    """A square of pictures, with a pixel between them."""
+    """Pictures in lines, as many in a line as lines at most, with a pixel between them."""
     height, width = image_shape
     side = int(np.ceil(np.sqrt(len(pictures))))
-    mosaic = np.full((side * (height + 1) - 1, side * (width + 1) - 1), background)
+    lines = -(-len(pictures) // side)
+    mosaic = np.full((lines * (height + 1) - 1, side * (width + 1) - 1), background)
     for i, picture in enumerate(pictures):
         top, left = i // side * (height + 1), i % side * (width + 1)
         mosaic[top : top + height, left : left + width] = picture.reshape(image_shape)

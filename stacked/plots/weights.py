@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from stacked.plots.page import INK, in_short, write
+from stacked.plots.page import INK, whole_numbers, write
 from stacked.rows import Array
+from stacked.short_names import short_names
+from stacked.wording import counted
 
 MOST_COLUMNS, MOST_UNITS = 60, 100
 """What is legible on a page."""
+_LONGEST_NAME = 24
 
 
 def weight_map(weights: Array, columns: Sequence[str], path: Path, *, title: str) -> None:
@@ -33,7 +36,7 @@ def weight_map(weights: Array, columns: Sequence[str], path: Path, *, title: str
     n_units, n_inputs = weights.shape
     shown = np.sort(np.argsort(-np.square(weights[:MOST_UNITS]).sum(axis=0), kind="stable")[:MOST_COLUMNS])
     values = weights[:MOST_UNITS, shown].T
-    names = [in_short(columns[k]) if columns else str(k + 1) for k in shown]
+    names = short_names([columns[k] if columns else str(k + 1) for k in shown], _LONGEST_NAME)
     size = (min(11.0, max(5.5, 3.4 + 0.22 * values.shape[1])), 1.5 + 0.19 * len(shown))
     figure = Figure(figsize=size, layout="constrained")
     panel = figure.add_subplot()
@@ -43,10 +46,12 @@ def weight_map(weights: Array, columns: Sequence[str], path: Path, *, title: str
     shades: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -largest, "vmax": largest, "interpolation": "nearest"}
     image = panel.imshow(values, extent=edges, aspect="auto", **shades)
     panel.set_yticks(range(len(shown)), names, fontsize=8)
-    panel.locator_params(axis="x", integer=True)
-    panel.set_xlabel(_words(f"{n_units} units", n_units > MOST_UNITS, f"the first {MOST_UNITS} of "))
+    whole_numbers(panel.xaxis)
+    panel.set_xlabel(_words(counted(n_units, "unit"), n_units > MOST_UNITS, f"the first {MOST_UNITS} of "))
     panel.set_ylabel(
-        _words(f"{n_inputs} columns", n_inputs > MOST_COLUMNS, f"the {MOST_COLUMNS} with the largest weights of ")
+        _words(
+            counted(n_inputs, "column"), n_inputs > MOST_COLUMNS, f"the {MOST_COLUMNS} with the largest weights of "
+        )
     )
     panel.tick_params(length=0)
     figure.colorbar(image, ax=panel, label="weight", shrink=min(1.0, 3.0 / size[1]))
