@@ -15,6 +15,7 @@ from stacked.embeddings import placed
 from stacked.errors import check_count, mismatch
 from stacked.feedforward import Feedforward
 from stacked.plots import (
+    Colours,
     code_map,
     column_errors,
     confusion_matrix,
@@ -125,15 +126,13 @@ def plot_reconstructions(model: Model, x: Any, path: Path, view: View) -> None:
     picture_rows(pictures, path, title=f"{sample}, and rebuilt {through}", image_shape=view.image_shape)
 
 
-def plot_embedding(
-    model: Model, x: Any, path: Path, view: View, target: Array | None = None, classes: Sequence[str] = ()
-) -> None:
-    """The codes of rows in a plane, in the colours of a target; see `plots.embedding` for that."""
+def plot_embedding(model: Model, x: Any, path: Path, view: View, colours: Colours | None = None) -> None:
+    """The codes of rows in a plane, in any colours, one a row."""
     sample, codes, title = _seen(model, x, view)
     places = placed(codes, view.method)
-    shown = None if target is None else target[sample.numbers]
+    shown = None if colours is None else colours._replace(values=colours.values[sample.numbers])
     title = f"Codes of {title}, {places.method} of {sample}"
-    embedding(places.values, path, title=title, axes=places.axes, target=shown, classes=classes)
+    embedding(places.values, path, title=title, axes=places.axes, colours=shown)
 
 
 def plot_confusion(model: Model, x: Any, labels: Array, classes: Sequence[str], path: Path) -> None:

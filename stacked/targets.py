@@ -82,16 +82,42 @@ def as_target(raw: Any, task: str = "auto", classes: Sequence[str] = (), name: s
         numbers are wanted of text, or one is infinite.
     """
     check_choice("task", task, ("auto", "classification", "regression"))
-    values = as_values(to_array(raw, name, "one value a row"), name)
-    if values.dtype == np.bool_:
-        values = np.where(values, "True", "False").astype(object)
-    there = _there(values, name)
+    values, there = _given(raw, name)
     if task == "regression" or (task == "auto" and not classes and _are_quantities(values[there])):
         _check_some(there, name)
         return _numbers(values, there, name)
     there &= ~_says_none(values, classes)
     _check_some(there, name)
-    return _classes(values, there, tuple(classes), name)
+    target = _classes(values, there, tuple(classes), name)
+    if len(target.classes) < 2:
+        received, remedy = f"class {target.classes[0]!r} only", "add rows of another class"
+        raise mismatch(name, expected="at least two classes", received=received, remedy=remedy)
+    return target
+
+
+def as_groups(raw: Any, known: Sequence[str] = (), name: str = "labels") -> Target:
+    """What rows may be told apart by in a picture: numbers, or any classes, be it one, that no model need know.
+
+    Parameters
+    ----------
+    raw : array
+        Shape `(n,)`, as for `as_target`.
+    known : sequence of str
+        Classes of a model: where no others occur, they are taken for these, in its order.
+    name : str
+        What errors call the values.
+
+    Raises
+    ------
+    StackedError
+        When no row has a value, or one is infinite.
+    """
+    values, there = _given(raw, name)
+    named = there & ~_says_none(values, known)
+    _check_some(named, name)
+    if set(_distinct(values[named])[0]) <= set(known):
+        return _classes(values, named, tuple(known), name)
+    return _numbers(values, there, name) if _are_quantities(values[there]) else _classes(values, named, (), name)
 
 
 def labels_of(target: Target, numbers: NDArray[np.int64] | slice = slice(None)) -> Array:
@@ -111,6 +137,14 @@ def described(target: Target) -> str:
     shown = [f"{each} ({count})" for each, count in zip(target.classes[:MOST_NUMBERED], counts, strict=False)]
     names = ", ".join(shown + ["..."] * (len(target.classes) > MOST_NUMBERED))
     return f"{len(target.classes)} classes: {names}" + (f"; {without}" if missing else "")
+
+
+def _given(raw: Any, name: str) -> tuple[Array, NDArray[np.bool_]]:
+    """Raw values, True and False as text, and which are no gaps, shape `(n,)`."""
+    values = as_values(to_array(raw, name, "one value a row"), name)
+    if values.dtype == np.bool_:
+        values = np.where(values, "True", "False").astype(object)
+    return values, _there(values, name)
 
 
 def _there(values: Array, name: str) -> NDArray[np.bool_]:
@@ -163,9 +197,6 @@ def _classes(values: Array, there: NDArray[np.bool_], given: tuple[str, ...], na
     if unknown:
         expected = f"classes among {listed(known)}"
         raise mismatch(name, expected=expected, received=listed(unknown), remedy=_remedy_for(unknown, known))
-    if len(known) < 2:
-        received, remedy = f"class {known[0]!r} only", "add rows of another class"
-        raise mismatch(name, expected="at least two classes", received=received, remedy=remedy)
     numbered = np.full(len(values), -1, np.int64)
     numbered[there] = np.array([places[each] for each in found])[codes]
     return Target(numbered, known)

@@ -56,7 +56,8 @@ ORDER = [
     *("signed_rank", "statistics", "error_table", "conclusion", "printed", "results", "measures", "scores"),
     *("ticks", "short_names"),
     *("plots.page", "plots.distributions", "plots.pictures", "plots.curves", "plots.scatter"),
-    *("plots.losses", "plots.weights", "plots.codes", "plots.column_errors", "plots.embedding", "plots.confusion"),
+    *("plots.losses", "plots.weights", "plots.codes", "plots.column_errors", "plots.confusion"),
+    *("plots.points", "plots.colour_legend", "plots.colour_bar", "plots.embedding"),
     *("plots", "model_plots", "own_comparison"),
     *("report.html", "report.words", "report.scales", "report.pictures", "report.contents", "report.facts"),
     *("report.results", "report.trials", "report.findings", "report.of_comparison", "report.of_model"),
@@ -70,6 +71,7 @@ ORDER = [
 VERBS = ["cache", "pretrain", "finetune", "compare", "encode", "predict", "evaluate", "search"]
 VERBS += ["inspect", "plot", "report", "export"]
 DRAWN = ("page", "distributions", "losses", "weights", "codes", "column_errors", "embedding", "confusion")
+DRAWN += ("points", "colour_bar")
 ONLY_IN = {
     "h5py": {"hdf5", "hdf5_links", "hdf5_chunks", "hdf5_checks", "hdf5_rows", "hdf5_tables"},
     "matplotlib": {f"plots.{name}" for name in DRAWN},

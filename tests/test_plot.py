@@ -17,6 +17,7 @@ from stacked import (
     StackedAutoencoder,
     StackedError,
     TrainingConfig,
+    Variational,
     save,
 )
 from stacked import model_plots as plots
@@ -24,6 +25,8 @@ from stacked.cli import app
 from stacked.cli import plot as verb
 from stacked.embeddings import placed
 from stacked.model_plots import MOST_ROWS, View
+from stacked.plots import Colours
+from stacked.provenance import Provenance
 
 ROWS = np.random.default_rng(0).random((130, 12), dtype=np.float32)
 CLASSES = (ROWS[:, 0] > 0.5).astype(np.int64) + (ROWS[:, 1] > 0.5)
@@ -137,6 +140,14 @@ def test_filters_of_a_layer_are_its_weights_through_those_below(handed, stack, c
     np.testing.assert_array_equal(handed["weight_map"]["weights"], classifier.layers[0].weight.detach().numpy())
 
 
+def test_weights_of_a_layer_of_two_products_are_those_of_both(handed, tmp_path):
+    stack = StackedAutoencoder([Variational(2, hidden=4)], TRAINING).fit(ROWS)
+    hidden, mean = (dense.weight.detach().numpy() for dense in stack.layers[0].encoder_layers)
+    plots.plot_filters(stack, tmp_path / "a.png", View())
+    np.testing.assert_allclose(handed["weight_map"]["weights"], mean @ hidden, rtol=1e-5)
+    assert handed["weight_map"]["title"] == "Weights of layer 1: variational 12-2, through its hidden layer"
+
+
 def test_codes_are_those_of_the_layer_with_its_bounds(handed, stack, classifier, tmp_path):
     plots.plot_codes(stack, ROWS, tmp_path / "a.png", View())
     np.testing.assert_array_equal(handed["code_map"]["codes"], stack.encode(ROWS))
@@ -162,13 +173,56 @@ def test_reconstructions_are_pictures_or_errors_by_column(handed, stack, tmp_pat
 
 def test_an_embedding_has_the_targets_of_its_rows(handed, stack, tmp_path):
     view = View(most=60)
-    plots.plot_embedding(stack, ROWS, tmp_path / "a.png", view, ROWS[:, 0])
+    plots.plot_embedding(stack, ROWS, tmp_path / "a.png", view, Colours(ROWS[:, 0], name="first"))
     from_all = stack.encode(ROWS)
     shown = handed["embedding"]
-    numbers = [int(np.flatnonzero(ROWS[:, 0] == value)[0]) for value in shown["target"]]
+    numbers = [int(np.flatnonzero(ROWS[:, 0] == value)[0]) for value in shown["colours"].values]
+    assert shown["colours"].name == "first"
     np.testing.assert_allclose(shown["places"], placed(from_all[numbers]).values, atol=1e-5)
     assert len(numbers) == 60
     assert shown["title"] == "Codes of layer 2: sparse 8-5, PCA of 60 of 130 rows"
+
+
+@pytest.fixture
+def table(tmp_path, monkeypatch):
+    """A CSV file with more columns than the classifier beside it was trained on."""
+    monkeypatch.chdir(tmp_path)
+    lines = [
+        f"{a},{b},{'yn'[k % 2]},run {k % 14:02d},2024-01-{k % 28 + 1:02d},x" for k, (a, b) in enumerate(ROWS[:, :2])
+    ]
+    Path("t.csv").write_text("\n".join(["a,b,label,batch,day,same", *lines]) + "\n")
+    Path("beside.csv").write_text("\n".join(["owner", *("xyz"[k % 3] for k in range(130))]) + "\n")
+    rows, known = ROWS[:, :2], Provenance("t.csv", 130, 130, ("a", "b"), "label", ("y", "n"))
+    stack = StackedAutoencoder([Plain(2)], TRAINING).fit(rows)
+    model = FeedforwardClassifier.from_stack(stack, 2).fit(rows, np.arange(130) % 2, TRAINING)
+    model.provenance = known
+    save(model, "known")
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "first", "name"),
+    [
+        ("label", ("y", "n"), [0, 1, 0], "label"),  # in the order of the model
+        ("batch", tuple(f"run {k:02d}" for k in range(14)), [0, 1, 2], "batch"),
+        ("day", tuple(f"2024-01-{k + 1:02d}" for k in range(28)), [0, 1, 2], "day"),
+        ("same", ("x",), [0, 0, 0], "same"),
+        ("b", (), ROWS[:3, 1], "b"),  # one of the model's own columns
+        ("beside.csv:owner", ("x", "y", "z"), [0, 1, 2], "owner"),
+        ("beside.csv", ("x", "y", "z"), [0, 1, 2], "beside.csv"),
+    ],
+)
+def test_codes_are_coloured_by_any_values(handed, table, labels, classes, first, name):
+    ended = plot("known", "embedding", "t.csv", "--labels", labels)
+    assert (ended.exit_code, ended.output) == (0, "written to known-embedding.png\n")
+    colours = handed["embedding"]["colours"]
+    assert (colours.classes, colours.name) == (classes, name)
+    np.testing.assert_allclose(colours.values[:3], first, rtol=1e-6)
+
+
+def test_what_is_confused_are_classes_of_the_model(table):
+    ended = plot("known", "confusion", "t.csv", "--labels", "batch")
+    assert ended.exit_code == 2
+    assert ended.stderr.startswith("error: batch: expected classes among 'y', 'n', received 'run 00'")
 
 
 def test_confusions_are_counted_over_all_labelled_rows(handed, classifier, tmp_path):

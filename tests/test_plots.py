@@ -10,6 +10,7 @@ from PIL import Image
 
 from stacked import History
 from stacked.plots import (
+    Colours,
     code_map,
     column_errors,
     confusion_matrix,
@@ -315,7 +316,7 @@ def test_of_many_columns_the_best_and_the_worst_are_shown(drawn):
 def test_every_row_is_a_point_in_the_colour_and_shape_of_its_class(drawn):
     places, labels = RANDOM.normal(size=(200, 2)), np.arange(200) % 52 - 2
     names = [f"class {k}" for k in range(50)]
-    figure = drawn(embedding, places, target=np.maximum(labels, -1), classes=names, axes=("one", "two"))
+    figure = drawn(embedding, places, colours=Colours(labels, names, "batch"), axes=("one", "two"))
     points = [drawn for drawn in figure.axes[0].collections if len(drawn.get_offsets()) > 0]
     assert sorted(map(tuple, np.concatenate([each.get_offsets() for each in points]))) == sorted(map(tuple, places))
     looks = {}
@@ -325,6 +326,7 @@ def test_every_row_is_a_point_in_the_colour_and_shape_of_its_class(drawn):
             looks.setdefault((tuple(colour), each.get_paths()[0].vertices.tobytes()), set()).add(number)
     assert sorted(map(sorted, looks.values())) == [[k] for k in range(50)]
     assert legend(figure) == ["without label", *names]
+    assert figure.legends[0].get_title().get_text() == "batch"
     assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("one", "two")
     assert overlaps([text for each in figure.legends for text in each.get_texts()], figure) == []
     assert_legible(figure)
@@ -333,14 +335,66 @@ def test_every_row_is_a_point_in_the_colour_and_shape_of_its_class(drawn):
 def test_a_number_is_a_colour_on_a_scale(drawn):
     places, target = RANDOM.normal(size=(30, 2)), RANDOM.normal(size=30)
     target[:4] = math.nan
-    figure = drawn(embedding, places, target=target)
+    figure = drawn(embedding, places, colours=Colours(target, name="age"))
     unknown, known = figure.axes[0].collections
+    assert figure.axes[1].get_ylabel() == "age"
+    assert known.get_clim() == (target[4:].min(), target[4:].max())
     np.testing.assert_array_equal(unknown.get_offsets(), places[:4])
     np.testing.assert_array_equal(known.get_offsets(), places[4:])
     np.testing.assert_array_equal(known.get_array(), target[4:])
     assert len(figure.axes) == 2
     assert ticks(figure.axes[0].xaxis) == []
     assert len(drawn(embedding, places).axes[0].collections[0].get_offsets()) == 30
+
+
+def test_of_very_many_classes_the_largest_have_looks_of_their_own(drawn):
+    labels = np.concatenate([np.repeat(np.arange(50) + 7, 3), np.arange(7), [-1]])
+    places, names = RANDOM.normal(size=(len(labels), 2)), [f"class {k}" for k in range(60)]
+    figure = drawn(embedding, places, colours=Colours(labels, names))
+    assert legend(figure) == ["without label", "7 smaller classes", *names[7:57]]
+    assert len(figure.axes[0].collections[1].get_offsets()) == 7
+    assert_legible(figure)
+
+
+def test_many_dates_are_times_on_a_scale_and_few_are_classes(drawn):
+    dates = [f"2024-{month:02d}-15" for month in range(1, 13)]
+    labels, places = np.append(np.arange(12), -1), RANDOM.normal(size=(13, 2))
+    figure = drawn(embedding, places, colours=Colours(labels, dates, "date"))
+    shown = figure.axes[0].collections[1].get_array()
+    assert np.diff(shown).tolist() == [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30]
+    assert legend(figure) == ["without label"]
+    assert_legible(figure)
+    assert legend(drawn(embedding, places[:3], colours=Colours(labels[:3], dates[:3]))) == dates[:3]
+    assert len(legend(drawn(embedding, places[:12], colours=Colours(labels[:12], [*dates[:11], "unknown"])))) == 12
+
+
+@pytest.mark.parametrize(
+    ("outliers", "extend"), [([], "neither"), ([1e6], "max"), ([-1e6], "min"), ([-1e6, 1e6], "both")]
+)
+def test_an_outlier_does_not_take_the_colours_from_all_others(drawn, outliers, extend):
+    target = np.concatenate([np.linspace(0, 1, 500), outliers])
+    figure = drawn(embedding, RANDOM.normal(size=(len(target), 2)), colours=Colours(target))
+    image = figure.axes[0].collections[-1]
+    low, high = image.get_clim()
+    assert 0 <= low < 0.02
+    assert 0.98 < high <= 1
+    assert image.colorbar.extend == extend
+
+
+def test_nobody_labelled_among_those_drawn_is_no_mistake(drawn):
+    places = RANDOM.normal(size=(5, 2))
+    for colours in (Colours(np.full(5, -1), ["a", "b"]), Colours(np.full(5, math.nan))):
+        assert legend(drawn(embedding, places, colours=colours)) == ["without label"]
+
+
+def test_codes_of_one_unit_are_spread_beside_their_line(drawn):
+    places = np.column_stack([RANDOM.normal(size=40), np.zeros(40)])
+    figure = drawn(embedding, places, axes=("component 1", "component 2 (0 % of the variance)"))
+    (points,) = figure.axes[0].collections
+    np.testing.assert_array_equal(points.get_offsets()[:, 0], places[:, 0])
+    assert len(set(points.get_offsets()[:, 1])) == 40
+    assert (figure.axes[0].get_ylabel(), ticks(figure.axes[0].yaxis)) == ("", [])
+    assert figure.get_figheight() < 4
 
 
 # Confusions

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import LabelEncoder
 
 from stacked import StackedError
-from stacked.targets import as_target, described
+from stacked.targets import as_groups, as_target, described
 
 NAN = float("nan")
 
@@ -136,3 +136,27 @@ def test_classes_are_numbered_as_sklearn_does(words):
 )
 def test_a_target_in_words(raw, words):
     assert described(as_target(raw)) == words
+
+
+@pytest.mark.parametrize(
+    ("raw", "known", "values", "classes"),
+    [
+        (["b", "a", None], (), [1, 0, -1], ("a", "b")),
+        (["b", "b"], (), [0, 0], ("b",)),  # one class is enough for a picture
+        (["b", "c"], ("c", "b", "a"), [1, 0], ("c", "b", "a")),
+        (["b", "new"], ("c", "b", "a"), [0, 1], ("b", "new")),
+        ([3, 1, -1], (), [1, 0, -1], ("1", "3")),
+        ([0.5, np.nan, -1.0], (), [0.5, np.nan, -1.0], ()),
+        (list(range(30)), (), list(range(30)), ()),
+        (list(range(30)), tuple(map(str, range(40))), list(range(30)), tuple(map(str, range(40)))),
+    ],
+)
+def test_groups_need_no_classes_of_a_model(raw, known, values, classes):
+    found = as_groups(np.array(raw), known)
+    np.testing.assert_array_equal(found.values, values)
+    assert found.classes == classes
+
+
+def test_groups_of_which_there_are_none_are_told():
+    with pytest.raises(StackedError, match=r"^colours: expected at least one label, received none; label some rows"):
+        as_groups(np.array([None, ""], object), name="colours")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stacked.errors import mismatch
@@ -72,6 +73,24 @@ def read_unlabelled(name: str, labels: str | None, drop: Sequence[str]) -> Label
 
     rows, columns, _ = read_data(name, Wanted(labels, drop=tuple(drop)))
     return Labelled(rows, None, Provenance(name, len(rows), columns=columns, target=labels or ""))
+
+
+def read_grouped(name: str, labels: str | None, like: "Provenance") -> Labelled:
+    """The rows of a table, with any values that a picture tells them apart by: a column of the model's, or others."""
+    from stacked.columns_in_files import read_values  # noqa: PLC0415 - slow to import
+    from stacked.provenance import Provenance  # noqa: PLC0415
+    from stacked.table_names import place_of  # noqa: PLC0415
+    from stacked.tables import Wanted, is_part_of, read_data  # noqa: PLC0415
+    from stacked.targets import as_groups  # noqa: PLC0415
+
+    place, is_part = place_of(name), labels is not None and is_part_of(labels, name)
+    is_input = is_part and labels in like.columns
+    rows, columns, raw = read_data(name, Wanted(None if is_input else labels, like.columns))
+    if is_input and place is not None:
+        raw = read_values(place._replace(part=labels))
+    target = None if raw is None else as_groups(raw, like.classes, labels or "labels")
+    called = labels if is_part else Path((labels or "").rpartition(":")[2]).name
+    return Labelled(rows, target, Provenance(name, len(rows), columns=columns, target=called or ""))
 
 
 def rows_for(model: "Model", name: str) -> "Rows":

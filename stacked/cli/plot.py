@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from stacked.cli import options
-from stacked.cli.data import known_of, loaded, place_of_labels, read_labelled
+from stacked.cli.data import known_of, loaded, place_of_labels, read_grouped, read_labelled
 from stacked.cli.guard import guarded
 from stacked.errors import check_choice, mismatch
 from stacked.paths import named_path
@@ -16,7 +16,8 @@ from stacked.tables import FORMATS
 if TYPE_CHECKING:
     from stacked.checkpoint import Model as Trained
     from stacked.model_plots import View
-    from stacked.rows import Array, Rows
+    from stacked.rows import Rows
+    from stacked.targets import Target
 
 KINDS = ("losses", "filters", "codes", "reconstructions", "embedding", "confusion")
 _OF_ROWS = ("codes", "reconstructions", "embedding", "confusion")
@@ -24,6 +25,15 @@ _OF_LABELS = ("embedding", "confusion")
 
 Kind = Annotated[str, typer.Argument(help=f"{', '.join(KINDS[:-1])} or {KINDS[-1]}.", metavar="KIND")]
 TableName = Annotated[str | None, typer.Argument(help=f"{FORMATS}.", metavar="[ROWS]", show_default=False)]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        help="Colours of an embedding, or classes to be confused: a column of the table, a dataset of the same file, "
+        "or another file.",
+        metavar="NAME",
+        show_default=False,
+    ),
+]
 Out = Annotated[
     str | None, typer.Option(help="The picture.", metavar="FILE.png", show_default="MODEL-KIND.png, in this folder")
 ]
@@ -45,7 +55,7 @@ def plot(
     model: options.Model,
     kind: Kind,
     rows: TableName = None,
-    labels: options.Labels = None,
+    labels: Labels = None,
     out: Out = None,
     layer: Layer = None,
     shape: Shape = None,
@@ -58,7 +68,8 @@ def plot(
     pictures with --shape. codes: what each unit says of the rows.
     reconstructions: beside the rows as pictures with --shape, otherwise the
     error of each column. embedding: the codes in a plane, in the colours of
-    --labels. confusion: which of the --labels a classifier takes for which.
+    --labels, which may be any classes, dates or numbers. confusion: which of
+    the --labels a classifier takes for which.
 
     Example: stacked plot encoder embedding t.csv --labels diagnosis --method tsne
     """
@@ -79,32 +90,29 @@ def plot(
 
 
 class _Data(NamedTuple):
-    """Rows, the names of their columns, and what is known of each; classes have names, and other numbers none."""
+    """Rows, the names of their columns, and what is known of each."""
 
     rows: "Rows | None"
     columns: tuple[str, ...]
-    target: "Array | None"
-    classes: tuple[str, ...]
+    target: "Target | None" = None
+    labels: str = ""
 
 
 def _data(kind: str, model: "Trained", rows: str | None, labels: str | None) -> _Data:
-    """What a picture shows, as the model takes it; rows without a label are a class of their own."""
-    import numpy as np  # noqa: PLC0415 - slow to import
-
+    """What a picture shows, as the model takes it; only those of right and wrong need classes that it knows."""
     known = known_of(model)
     if rows is None:
-        return _Data(None, known.columns, None, ())
-    where = place_of_labels(model, rows, labels) if kind == "confusion" else labels
-    table = read_labelled(rows, where, like=known)
-    columns, target = known.columns or table.provenance.columns, table.target
-    if target is None or not target.is_classes or target.labelled.all() or kind == "confusion":
-        return _Data(table.rows, columns, None if target is None else target.values, getattr(target, "classes", ()))
-    values = np.where(target.labelled, target.values, len(target.classes))
-    return _Data(table.rows, columns, values, (*target.classes, "no label"))
+        return _Data(None, known.columns)
+    if kind == "confusion":
+        table = read_labelled(rows, place_of_labels(model, rows, labels), like=known)
+    else:
+        table = read_grouped(rows, labels, known)
+    return _Data(table.rows, known.columns or table.provenance.columns, table.target, table.provenance.target)
 
 
 def _draw(kind: str, model: "Trained", data: _Data, path: Path, view: "View") -> None:
     from stacked import model_plots as plots  # noqa: PLC0415 - slow to import
+    from stacked.plots import Colours  # noqa: PLC0415
 
     if kind == "losses":
         plots.plot_losses(model, path)
@@ -115,9 +123,11 @@ def _draw(kind: str, model: "Trained", data: _Data, path: Path, view: "View") ->
     elif kind == "reconstructions":
         plots.plot_reconstructions(model, data.rows, path, view)
     elif kind == "embedding":
-        plots.plot_embedding(model, data.rows, path, view, data.target, data.classes)
+        target = data.target
+        colours = None if target is None else Colours(target.values, target.classes, data.labels)
+        plots.plot_embedding(model, data.rows, path, view, colours)
     elif data.target is not None:
-        plots.plot_confusion(model, data.rows, data.target, data.classes, path)
+        plots.plot_confusion(model, data.rows, data.target.values, data.target.classes, path)
 
 
 def _check_given(kind: str, rows: str | None, labels: str | None) -> None:

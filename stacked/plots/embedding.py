@@ -1,102 +1,99 @@
-"""Rows as points of a plane, coloured by class or by a number."""
+"""Rows as points of a plane, coloured by class, by date or by a number."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stacked.plots.page import COLOURS, GREY, INK, in_short, write
+from stacked.plots.colour_bar import by_number, days_of
+from stacked.plots.colour_legend import by_class
+from stacked.plots.page import COLOURS, INK, write
+from stacked.plots.points import Points
 from stacked.rows import Array
 
-_MARKERS = ("o", "s", "^", "D", "v")
-MOST_CLASSES = len(COLOURS) * len(_MARKERS)
-"""Classes that are told apart, by colour and shape together."""
-_NAMES_A_COLUMN = 20
+_MOST_DATES = 10
+"""So many dates are classes; more are times on a scale."""
+
+
+class Colours(NamedTuple):
+    """What points are coloured by.
+
+    `values`: shape `(n,)`; with `classes` whole numbers, their places in it, or negative; otherwise numbers, or NaN.
+    `classes`: the names of classes.
+    `name`: what the values are called.
+    """
+
+    values: Array
+    classes: Sequence[str] = ()
+    name: str = ""
 
 
 def embedding(
-    places: Array,
-    path: Path,
-    *,
-    title: str,
-    axes: tuple[str, str] = ("", ""),
-    target: Array | None = None,
-    classes: Sequence[str] = (),
+    places: Array, path: Path, *, title: str, axes: tuple[str, str] = ("", ""), colours: Colours | None = None
 ) -> None:
-    """Points, one a row; neighbours in the list of classes differ in colour and in shape.
+    """Points, one a row.
 
     Parameters
     ----------
     places : array
-        Shape `(n, 2)`.
+        Shape `(n, 2)`. Where all lie on one line, they are spread beside it.
     path : Path
         The PNG to write.
     title : str
         Above the figure.
     axes : (str, str)
         What the axes are; they have no numbers where they are nothing.
-    target : array, optional
-        Shape `(n,)`: with `classes` whole numbers, their places in it; otherwise numbers for a scale of colours. Rows
-        with a negative class or with NaN are grey. Without a target all points have one colour.
-    classes : sequence of str
-        Names of the classes; where they are more than 50, their places in it are numbers on the scale.
+    colours : Colours, optional
+        A legend tells classes, and a bar numbers and more than 10 classes that are dates, such as 2024-03-01. Without
+        colours all points have one.
     """
-    by_class = target is not None and 0 < len(classes) <= MOST_CLASSES
-    figure = Figure(figsize=(6.6 + 1.1 * by_class * _columns(classes), 5.6), layout="constrained")
-    panel = figure.add_subplot()
+    figure, panel = _page(places, axes)
     panel.set_title(title, loc="left", fontsize=11, color=INK)
-    size = float(np.clip(12_000 / len(places), 7, 30))
-    if target is None:
-        panel.scatter(places[:, 0], places[:, 1], s=size, color=COLOURS[0], alpha=0.6, linewidths=0)
-    elif by_class:
-        _by_class(figure, panel, places, size, (target, classes))
+    points = Points(figure, panel, _spread(places), float(np.clip(12_000 / len(places), 7, 30)))
+    if colours is None:
+        points.draw(np.arange(len(places)), color=COLOURS[0], alpha=0.6)
     else:
-        _by_number(figure, panel, places, size, np.where(target < 0, np.nan, target) if classes else target)
-    panel.set_xlabel(axes[0])
-    panel.set_ylabel(axes[1])
-    if not any(axes):
-        panel.set_xticks([])
-        panel.set_yticks([])
-    panel.set_aspect("equal", adjustable="datalim")
+        _colour(points, *colours)
     write(figure, path)
 
 
-def _by_class(figure: Figure, panel: Axes, places: Array, size: float, target: tuple[Array, Sequence[str]]) -> None:
-    labels, names = target
-    _unlabelled(panel, places[labels < 0], size)
-    turn = np.random.default_rng(0).permutation(len(places))  # or the last class would lie on top of all others
-    colours = np.array([COLOURS[k % len(COLOURS)] for k in range(len(names))])
-    shapes = np.array([(k + k // len(COLOURS)) % len(_MARKERS) for k in range(len(names))])
-    for shape, marker in enumerate(_MARKERS):
-        here = turn[(labels[turn] >= 0) & (shapes[labels[turn]] == shape)]
-        panel.scatter(
-            places[here, 0], places[here, 1], s=size, c=colours[labels[here]], marker=marker, alpha=0.7, linewidths=0
-        )
-    for k, name in enumerate(names):
-        if (labels == k).any():
-            panel.scatter([], [], s=30, color=colours[k], marker=_MARKERS[shapes[k]], label=in_short(name))
-    handles, told = panel.get_legend_handles_labels()
-    figure.legend(handles, told, frameon=False, loc="outside right center", ncols=_columns(told), fontsize=8)
+def _colour(points: Points, values: Array, classes: Sequence[str], name: str) -> None:
+    days = days_of(classes) if len(classes) > _MOST_DATES else None
+    if days is not None:
+        by_number(points, np.where(values < 0, np.nan, days[values]), name, are_days=True)
+    elif classes:
+        by_class(points, values, classes, name)
+    else:
+        by_number(points, values, name)
 
 
-def _by_number(figure: Figure, panel: Axes, places: Array, size: float, target: Array) -> None:
-    known = np.isfinite(target)
-    _unlabelled(panel, places[~known], size)
-    image = panel.scatter(
-        places[known, 0], places[known, 1], s=size, c=target[known], cmap="viridis", alpha=0.8, linewidths=0
-    )
-    figure.colorbar(image, ax=panel, label="target")
-    handles, told = panel.get_legend_handles_labels()
-    if handles:
-        figure.legend(handles, told, frameon=False, loc="outside lower center", fontsize=8)
+def _page(places: Array, axes: tuple[str, str]) -> tuple[Figure, Axes]:
+    """A figure whose axes have the same unit; a low one where all places lie on one line."""
+    on_a_line = _are_on_a_line(places)
+    figure = Figure(figsize=(6.6, 2.8 if on_a_line else 5.6), layout="constrained")
+    panel = figure.add_subplot()
+    panel.set_xlabel(axes[0])
+    panel.set_ylabel("" if on_a_line else axes[1])
+    if not axes[0]:
+        panel.set_xticks([])
+    if on_a_line or not axes[1]:
+        panel.set_yticks([])
+    if on_a_line:
+        panel.set_ylim(-1, 1)
+    else:
+        panel.set_aspect("equal", adjustable="datalim")
+    return figure, panel
 
 
-def _columns(names: Sequence[str]) -> int:
-    return -(-len(names) // _NAMES_A_COLUMN)
+def _are_on_a_line(places: Array) -> bool:
+    return bool(np.ptp(places[:, 1]) <= 1e-6 * np.ptp(places[:, 0]))
 
 
-def _unlabelled(panel: Axes, places: Array, size: float) -> None:
-    if len(places) > 0:
-        panel.scatter(places[:, 0], places[:, 1], s=size, color=GREY, alpha=0.4, linewidths=0, label="without label")
+def _spread(places: Array) -> Array:
+    """The places; those on one line at random heights, so that rows that lie on each other are seen."""
+    if not _are_on_a_line(places):
+        return places
+    return np.column_stack([places[:, 0], np.random.default_rng(0).uniform(-0.7, 0.7, len(places))])

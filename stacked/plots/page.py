@@ -67,8 +67,3 @@ def write(figure: Figure, path: Path) -> None:
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=150)
     write_atomically(path, png.getvalue())
-
-
-def in_short(name: str, most: int = 24) -> str:
-    """A name of at most so many characters."""
-    return name if len(name) <= most else f"{name[: most - 1]}…"
