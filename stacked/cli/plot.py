@@ -132,7 +132,7 @@ def _draw(kind: str, model: "Trained", data: _Data, path: Path, view: "View") ->
 
 def _check_given(kind: str, rows: str | None, labels: str | None) -> None:
     """Raise unless the picture has the files it needs, and no others."""
-    if (rows is None) == (kind in _OF_ROWS) and not (kind == "filters" and rows is None):
+    if (rows is None) == (kind in _OF_ROWS):
         expected, received = ("a table", "none") if rows is None else ("none", rows)
         remedy = "name the rows after it" if rows is None else "leave it out"
         raise mismatch(f"ROWS of {kind}", expected=expected, received=received, remedy=remedy)
