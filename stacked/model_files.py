@@ -20,7 +20,7 @@ from stacked.files import blaming, locked, remove_abandoned, withdrawn_on_failur
 from stacked.paths import read_plain
 from stacked.state_files import check_tensors
 
-FORMAT = 3
+FORMAT = 4
 CARD = "model_card.md"  # not README.md, which may be there already and somebody else's
 LOADERS = {"stack": "load_stack", "classifier": "load_classifier", "regressor": "load_regressor"}
 _HEADER_BYTES = 2**20

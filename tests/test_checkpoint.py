@@ -353,17 +353,17 @@ def test_another_format_is_refused(kind, saved, found):
     refused(
         kind,
         saved,
-        "expected a saved model of format 3, received .*; load it with the version of stacked that wrote it",
+        "expected a saved model of format 4, received .*; load it with the version of stacked that wrote it",
     )
 
 
-@pytest.mark.parametrize("found", [4, 10**400])
+@pytest.mark.parametrize("found", [5, 10**400])
 def test_a_newer_format_is_refused_with_the_reason(kind, saved, found):
     redescribe(saved, format=found)
     refused(
         kind,
         saved,
-        "expected a saved model of format 3, the newest that this version of stacked knows, .*; update stacked$",
+        "expected a saved model of format 4, the newest that this version of stacked knows, .*; update stacked$",
     )
 
 
