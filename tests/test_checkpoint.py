@@ -246,7 +246,7 @@ def test_the_weights_are_read_by_safetensors_itself(kind, rows, tmp_path):
 def test_the_description_names_the_weights_and_their_checksum(kind, saved):
     description = described(saved)
     assert description["kind"] == kind
-    assert description["format"] == 3
+    assert description["format"] == 4
     assert description["weights"] == weights_file(saved).name
     assert description["sha256"] == hashlib.sha256(weights_file(saved).read_bytes()).hexdigest()
 
