@@ -124,9 +124,9 @@ def test_classes_are_numbered_as_sklearn_does(words):
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
-        (text(*"MBBMM", None), "2 classes: B (2), M (3); 1 row without label"),
+        (text(*"MBBMM", None), "2 classes: B (2), M (3); 1 row without a label"),
         (text(*"MBBMM"), "2 classes: B (2), M (3)"),
-        (np.array([346.0, 25, 25.5, NAN, NAN]), "numbers from 25 to 346, 2 rows without"),
+        (np.array([346.0, 25, 25.5, NAN, NAN]), "numbers from 25 to 346, 2 rows without a label"),
         (np.array([0.5, 1]), "numbers from 0.5 to 1"),
         (
             text(*"abcdefghijklmnopqrstuvwxyz"),
