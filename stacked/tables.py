@@ -194,8 +194,9 @@ def _file_of_target(target: str, place: Place, names: tuple[str, ...]) -> Place:
     if found is None and names:
         raise no_column(names, [target], f"target of {place.path}")
     if found is None:
-        expected = f'a file, or "{FOLDER}"' if place.format == "images" else "a file"
-        remedy = "name a file with one value a row"
+        expected, remedy = "a file", "name a file with one value a row"
+        if place.format == "images":
+            expected, remedy = f'a file, or "{FOLDER}"', f'name "{FOLDER}" for the folders in which the images lie'
         raise mismatch("target", expected=expected, received=repr(target), remedy=remedy)
     return found
 

@@ -184,3 +184,10 @@ def test_more_than_8_bits_are_refused(tmp_path):
 def test_a_folder_without_images_is_named(tmp_path):
     with pytest.raises(StackedError, match=r"expected images \(\.png .*\), received none; name a folder of images"):
         read_table(str(tmp_path))
+
+
+def test_the_remedy_for_another_name_of_labels_is_the_folders(tmp_path):
+    Image.new("L", (2, 2)).save(tmp_path / "a.png")
+    told = 'expected a file, or "folder", received \'class\'; name "folder" for the folders in which the images lie'
+    with pytest.raises(StackedError, match=told):
+        read_data(str(tmp_path), Wanted("class"))

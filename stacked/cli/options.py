@@ -20,8 +20,8 @@ Model = Annotated[str, _argument("MODEL", "The folder of a saved model.")]
 Labels = Annotated[
     str | None,
     typer.Option(
-        help="A column of the table, a dataset of the same file, or another file. Rows without a label are used in "
-        "pretraining only.",
+        help="A column of the table, a dataset of the same file, another file, or, of images, folder for those in "
+        "which they lie. Rows without a label are used in pretraining only.",
         metavar="NAME",
         show_default=False,
     ),
