@@ -6,6 +6,7 @@ Hinton and Salakhutdinov (2006); Bengio, Lamblin, Popovici and Larochelle (2007)
 import copy
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -204,7 +205,8 @@ class StackedAutoencoder(Coding):
         """
         config = TrainingConfig() if training is None else training
         check_callbacks(callbacks)
-        rows = tables_of(x, validation, self.n_inputs, self.provenance.columns)
+        known = self.provenance if self.provenance.columns else replace(self.provenance, columns=columns_of(x))
+        rows = tables_of(x, validation, self.n_inputs, known.columns)
         kind = self.scaling_kind if self.scaling is None else self.scaling
         scaling, tables, _ = checked_tables(rows, self.settings[:1], self.dtype, kind)
         model = Unrolled(self.layers)
@@ -223,7 +225,7 @@ class StackedAutoencoder(Coding):
         ):
             training_of_all = Training(model, config, streams, [display, *callbacks], "deep autoencoder")
             self.fine_tuning = trainings.train("deep", training_of_all, lambda: list(map(Examples.all_of, tables)))
-        self.scaling = scaling
+        self.scaling, self.provenance = scaling, known
         return self
 
     def __getitem__(self, depth: slice) -> "StackedAutoencoder":

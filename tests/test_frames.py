@@ -66,6 +66,12 @@ def test_fine_tuning_all_layers_finds_columns_by_name():
     np.testing.assert_array_equal(*codes)
 
 
+def test_a_deep_autoencoder_from_random_weights_notes_its_columns():
+    deep = StackedAutoencoder([Denoising(4), Denoising(2)], scaling="min_max").draw(3)
+    deep.fine_tune(FRAME, BRIEFLY, progress=False)
+    np.testing.assert_array_equal(deep.encode(SHUFFLED), deep.encode(X))
+
+
 @pytest.mark.parametrize("kind", [FeedforwardClassifier, FeedforwardRegressor])
 def test_a_network_takes_the_columns_of_the_stack(stack, kind):
     networks = [kind.from_stack(stack, n).fit(x, LABELS, BRIEFLY, progress=False) for n, x in cases(kind)]
